@@ -1,0 +1,50 @@
+import { PipevineError } from '@pipevine/runtime';
+import { helpText } from './arguments/help-text.ts';
+import { parseArguments } from './arguments/parse-arguments.ts';
+import { COMMANDS } from './commands/command-table.ts';
+import { type Environment, loadSettings } from './config/settings.ts';
+import type { GatewayModule } from './daemon/devices.ts';
+import { EXIT, exitCodeOf } from './output/exit-code.ts';
+import { Output, type TextSink } from './output/output.ts';
+import { VERSION } from './version.ts';
+
+export interface CommandLineInit {
+  readonly env: Environment;
+  readonly out: TextSink;
+  readonly err: TextSink;
+  /** Aborted when the person wants the command to end. */
+  readonly signal: AbortSignal;
+  /** What a gateway needs besides a peer. Absent in a build for edges. */
+  readonly loadGateway?: () => Promise<GatewayModule>;
+  /** Draws a text as a QR code. Absent where nobody is shown one. */
+  readonly drawQrCode?: (text: string) => Promise<string>;
+}
+
+/** Runs one command line and resolves with the exit code. Prints all errors; never rejects. */
+export async function runCommandLine(args: readonly string[], init: CommandLineInit): Promise<number> {
+  const { env, out, err, signal, loadGateway, drawQrCode } = init;
+  const outputOf = (json: boolean) => new Output({ json, out, err, debug: Boolean(env.PIPEVINE_DEBUG) });
+  let output = outputOf(args.includes('--json'));
+  try {
+    const parsed = parseArguments(args, COMMANDS);
+    if (parsed.type !== 'run') {
+      out.write(`${parsed.type === 'version' ? VERSION : helpText(COMMANDS, parsed.command)}\n`);
+      return EXIT.done;
+    }
+    const settings = await loadSettings(parsed.flags, env);
+    output = outputOf(settings.json);
+    const context = {
+      settings,
+      output,
+      env,
+      signal,
+      ...(loadGateway === undefined ? {} : { loadGateway }),
+      ...(drawQrCode === undefined ? {} : { drawQrCode }),
+    };
+    return await parsed.command.run(context, parsed.given);
+  } catch (error) {
+    if (signal.aborted && error instanceof PipevineError && error.code === 'aborted') return EXIT.done;
+    output.error(error);
+    return exitCodeOf(error);
+  }
+}

@@ -1,0 +1,78 @@
+import { type JsonValue, PipevineError } from '@pipevine/runtime';
+import type { Environment, Settings } from '../config/settings.ts';
+import { ControlClient } from '../control/control-client.ts';
+import type { Params } from '../control/json-rpc.ts';
+import type { GatewayModule } from '../daemon/devices.ts';
+import { controlSocketOf } from '../home/control-socket.ts';
+import type { Output } from '../output/output.ts';
+
+/** What every command gets. */
+export interface CommandContext {
+  readonly settings: Settings;
+  readonly output: Output;
+  readonly env: Environment;
+  /** Aborted by the first Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal;
+  readonly loadGateway?: () => Promise<GatewayModule>;
+  readonly drawQrCode?: (text: string) => Promise<string>;
+}
+
+/** The daemon's own deadlines are the real ones; this is for a daemon that hangs. */
+const MARGIN_MS = 5_000;
+const DEFAULT_TIMEOUT_MS = 20_000;
+
+/** A way to the running daemon; rejects with `unreachable`, saying how to start one, when there is none. */
+export async function connectDaemon({ settings }: CommandContext): Promise<ControlClient> {
+  const client = await ControlClient.connect(controlSocketOf(settings.home));
+  if (client !== undefined) return client;
+  throw new PipevineError(
+    'unreachable',
+    `no pipevine is running on ${settings.home}; start one with: pipevine up --home ${settings.home}`,
+  );
+}
+
+/** One question to the daemon. */
+export async function askDaemon(context: CommandContext, method: string, params: Params = {}): Promise<JsonValue> {
+  const client = await connectDaemon(context);
+  try {
+    const { timeoutMs } = context.settings;
+    return await client.call(method, withTimeout(params, timeoutMs), {
+      timeoutMs: (timeoutMs ?? DEFAULT_TIMEOUT_MS) + MARGIN_MS,
+      signal: context.signal,
+    });
+  } finally {
+    client.close();
+  }
+}
+
+/** A question whose answer is a list. */
+export async function* listFromDaemon(
+  context: CommandContext,
+  method: string,
+  params: Params = {},
+): AsyncGenerator<Params> {
+  const client = await connectDaemon(context);
+  try {
+    const { timeoutMs } = context.settings;
+    const items = client.stream(method, withTimeout(params, timeoutMs), {
+      timeoutMs: (timeoutMs ?? DEFAULT_TIMEOUT_MS) + MARGIN_MS,
+      signal: context.signal,
+    });
+    for await (const item of items) yield item as Params; // the daemon's methods emit objects
+  } finally {
+    client.close();
+  }
+}
+
+export function withTimeout(params: Params, timeoutMs: number | undefined): Params {
+  return timeoutMs === undefined ? params : { ...params, timeoutMs };
+}
+
+export const textOf = (value: JsonValue | undefined): string => (typeof value === 'string' ? value : '');
+export const listOf = (value: JsonValue | undefined): readonly string[] =>
+  Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+/** The part of a URN that people can tell apart. */
+export const shortId = (id: JsonValue | undefined): string =>
+  textOf(id)
+    .replace(/^urn:pipevine:\w+:/, '')
+    .slice(0, 8);

@@ -1,0 +1,57 @@
+import type { Profile } from '../config/settings.ts';
+import { type Daemon, type Ready, startDaemon } from '../daemon/daemon.ts';
+import { Log } from '../daemon/log.ts';
+import { EXIT } from '../output/exit-code.ts';
+import type { CommandContext } from './command-context.ts';
+
+/** Runs a peer until it is stopped. */
+export async function up(context: CommandContext): Promise<number> {
+  const { settings, output, env, signal, loadGateway } = context;
+  const profile: Profile = settings.profile ?? (loadGateway === undefined ? 'edge' : 'gateway');
+  const log = new Log({
+    level: settings.logLevel,
+    json: settings.json,
+    colour: process.stderr.isTTY === true && !env.NO_COLOR,
+    write: (line) => process.stderr.write(line),
+    now: () => new Date(),
+  });
+  const daemon = await startDaemon({
+    settings,
+    profile,
+    log,
+    env,
+    ...(loadGateway === undefined ? {} : { loadGateway }),
+  });
+  const { link } = daemon.ready;
+  const qr = link === null || output.json ? undefined : await context.drawQrCode?.(link);
+  output.value(daemon.ready, () => readyText(daemon.ready, qr));
+  await stopAsked(daemon, signal);
+  log.info('stopping');
+  await daemon.stop();
+  return EXIT.done;
+}
+
+function stopAsked(daemon: Daemon, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  return Promise.race([aborted, daemon.stopAsked]);
+}
+
+export function readyText(ready: Ready, qr: string | undefined): string {
+  const { peer, name, profile, code } = ready;
+  const lines = [`Pipevine ${profile} "${name}" (${peer.slice(peer.lastIndexOf(':') + 1).slice(0, 8)})`, ''];
+  const row = (label: string, ...texts: readonly string[]) => {
+    for (const [index, text] of texts.entries()) lines.push(`  ${(index === 0 ? label : '').padEnd(13)} ${text}`);
+  };
+  if (ready.groupName === null) row('Group', 'none yet; stop this, then: pipevine join CODE');
+  else row(profile === 'gateway' ? 'Home group' : 'Group', ready.groupName);
+  if (code !== null) {
+    row('Join code', code, `valid until ${ready.codeExpires}; on another machine: pipevine join CODE`);
+  }
+  row('Listening', ...ready.addresses);
+  row('MQTT', ...ready.mqtt);
+  row('Data', ready.home);
+  row('Stop', `Ctrl-C, or: kill ${ready.pid}`);
+  if (qr !== undefined) lines.push('', qr);
+  return lines.join('\n');
+}

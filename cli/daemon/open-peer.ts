@@ -1,0 +1,126 @@
+import { networkInterfaces } from 'node:os';
+import { createEdgePeer, type EndpointAddress, type Peer, PipevineError, type Platform } from '@pipevine/runtime';
+import {
+  nodePlatform,
+  nodeRandom,
+  tcpTransport,
+  type UdpLocalNetworkInit,
+  udpLocalNetwork,
+} from '@pipevine/transports';
+import type { Profile, Settings } from '../config/settings.ts';
+import { ControlClient } from '../control/control-client.ts';
+import { controlSocketOf } from '../home/control-socket.ts';
+import { type Home, homeAt, makeHome } from '../home/home.ts';
+import { createIdentitySeed, readIdentitySeed } from '../home/identity-key.ts';
+import type { GatewayModule } from './devices.ts';
+import { rememberedSeeds } from './remembered-seeds.ts';
+
+/** TCP port of a gateway: fixed, so that `--seed` addresses and firewall rules keep. */
+export const DEFAULT_TCP_PORT = 7473;
+
+export interface OpenedPeer {
+  readonly home: Home;
+  readonly platform: Platform;
+  readonly peer: Peer;
+  /** The secret that the identity comes from. */
+  readonly seed: Uint8Array;
+  /** Closes the peer, then the storage. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the home, which locks it, and starts its peer. Rejects with `busy` when another process has the home, naming it,
+ * and with what a bad identity, disk or address gives.
+ */
+export async function openPeer(
+  settings: Settings,
+  init: {
+    readonly profile: Profile;
+    readonly listen: readonly EndpointAddress[];
+    /** Makes the peer, and shows it to others. Default: one that admits nobody, and that only peers find. */
+    readonly gateway?: Pick<GatewayModule, 'createPeer' | 'dnsSdDirectory'>;
+  },
+): Promise<OpenedPeer> {
+  const home = homeAt(settings.home);
+  makeHome(home);
+  const platform = await openPlatform(settings, home, init.gateway?.dnsSdDirectory);
+  try {
+    const seed =
+      readIdentitySeed(home.identityFile) ?? createIdentitySeed(home.identityFile, (n) => nodeRandom.bytes(n));
+    const create = init.gateway?.createPeer ?? createEdgePeer;
+    const peer = await create({
+      platform,
+      name: settings.name,
+      seed,
+      listen: init.listen,
+      seeds: [...new Set([...settings.seed, ...rememberedSeeds(platform.storage)])],
+      roles: [init.profile],
+    });
+    let closing: Promise<void> | undefined;
+    const close = async () => {
+      await peer.close();
+      await platform.storage.close();
+    };
+    return {
+      home,
+      platform,
+      peer,
+      seed,
+      close: () => {
+        closing ??= close();
+        return closing;
+      },
+    };
+  } catch (error) {
+    await platform.storage.close();
+    throw explainAddress(error);
+  }
+}
+
+async function openPlatform(
+  settings: Settings,
+  home: Home,
+  dnsSdDirectory?: GatewayModule['dnsSdDirectory'],
+): Promise<Platform> {
+  try {
+    return nodePlatform({
+      storage: home.databaseFile,
+      transports: [tcpTransport()],
+      ...(settings.multicast && {
+        localNetwork: udpLocalNetwork(multicastOptions(settings)),
+        ...(dnsSdDirectory && { serviceDirectory: dnsSdDirectory(multicastOptions(settings)) }),
+      }),
+    });
+  } catch (error) {
+    if (error instanceof PipevineError && error.code === 'busy') throw await busyHome(home.path, error);
+    throw error;
+  }
+}
+
+function multicastOptions({ multicastPort, multicastInterface: names }: Settings): UdpLocalNetworkInit {
+  const chosen = () => Object.fromEntries(Object.entries(networkInterfaces()).filter(([name]) => names.includes(name)));
+  return {
+    ...(multicastPort !== undefined && { port: multicastPort }),
+    ...(names.length > 0 && { interfaces: chosen }),
+  };
+}
+
+async function busyHome(path: string, cause: PipevineError): Promise<PipevineError> {
+  const client = await ControlClient.connect(controlSocketOf(path)).catch(() => undefined);
+  const status = await client?.call('status', {}, { timeoutMs: 2_000 }).catch(() => undefined);
+  client?.close();
+  const pid = typeof status === 'object' && status !== null && 'pid' in status ? ` (process ${status.pid})` : '';
+  return new PipevineError(
+    'busy',
+    `another pipevine${pid} is running on ${path}; stop it, or choose another folder with --home`,
+    { cause },
+  );
+}
+
+function explainAddress(error: unknown): unknown {
+  if (!(error instanceof PipevineError) || error.code !== 'address-in-use' || error.message.includes('--listen'))
+    return error;
+  const [what = ''] = error.message.split('. ');
+  const message = `${what}; choose another port with --listen tcp://0.0.0.0:PORT`;
+  return new PipevineError(error.code, message, { cause: error });
+}

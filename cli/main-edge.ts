@@ -1,0 +1,4 @@
+import { runProcess } from './run-process.ts';
+
+/** What an edge peer needs: nothing here leads to the proxy host. */
+runProcess({});

@@ -1,0 +1,314 @@
+import { MemoryStorage, nodeCrypto, seededRandom, VirtualClock } from '@pipevine/transports';
+import { describe, expect, it } from 'vitest';
+import { signAdvertisement, verifyAdvertisement } from '../advertisement/advertisement-codec.ts';
+import { groupIdFromBytes, WORLD_GROUP } from '../id/group-id.ts';
+import { identityFromSeed } from '../id/identity.ts';
+import type { Crypto } from '../platform/crypto.ts';
+import { verifyCredential } from './credential-codec.ts';
+import type { Credential, GroupAccess } from './group-access.ts';
+import { groupAdvertisementInit } from './group-advertisement.ts';
+import { authorityOf, Groups, type GroupsInit } from './groups.ts';
+import { signRevocationList } from './revocation-list.ts';
+
+const DAY = 86_400_000;
+const identity = (byte: number) => identityFromSeed(nodeCrypto, new Uint8Array(32).fill(byte));
+const gateway = identity(1);
+const edge = identity(2);
+const virtual = identity(3);
+const withCode = (code: string) => expect.objectContaining({ code });
+
+function setUp(init: Partial<GroupsInit> = {}, clock = new VirtualClock()) {
+  const storage = new MemoryStorage({ clock });
+  const all = { storage, clock, crypto: nodeCrypto, random: seededRandom(1), identity: gateway, ...init };
+  return { clock, storage, groups: new Groups(all), again: () => new Groups(all) };
+}
+
+async function withGroup(init: Partial<GroupsInit> = {}) {
+  const at = setUp({ hosts: (peer) => peer === virtual.id, ...init });
+  const { group } = await at.clock.run(at.groups.create({ name: 'Home' }));
+  return { ...at, group, access: accessOf(at.groups, group) };
+}
+
+/** A second peer that was admitted with these roles. */
+async function member(of: Awaited<ReturnType<typeof withGroup>>, roles: readonly string[], who = edge) {
+  const { encoded } = of.groups.issue(of.group, { subject: who.id, roles });
+  const at = setUp({ identity: who, hosts: (peer) => peer === virtual.id, random: seededRandom(2) }, of.clock);
+  await of.clock.run(at.groups.admit(encoded, { name: 'Home', administrator: gateway.id }));
+  return { ...at, access: accessOf(at.groups, of.group) };
+}
+
+function accessOf(groups: Groups, group: Parameters<Groups['access']>[0]): GroupAccess {
+  const access = groups.access(group);
+  if (access === undefined) throw new Error('no access');
+  return access;
+}
+
+describe('Groups', () => {
+  it('asks for nothing in the world group', () => {
+    const access = accessOf(setUp().groups, WORLD_GROUP);
+    expect(access.credentialOf(gateway.id)).toEqual(new Uint8Array(0));
+    expect(access.verify(edge.id, new Uint8Array(0))).toBeUndefined();
+    expect(access.verify(edge.id, new Uint8Array([1]))).toBeUndefined();
+  });
+
+  it('knows no group that it has not joined', () => {
+    expect(setUp().groups.access(groupIdFromBytes(new Uint8Array(32).fill(9)))).toBeUndefined();
+  });
+
+  it('makes a group whose authority survives a restart', async () => {
+    const { groups, group, again, clock } = await withGroup();
+    const [membership] = groups.list();
+    expect(membership).toMatchObject({ group, name: 'Home', authority: true });
+    expect(membership?.credential).toMatchObject({ subject: gateway.id, roles: ['member', 'administrator', 'host'] });
+    const later = again();
+    expect(later.list()).toEqual(groups.list());
+    const issued = later.issue(group, { subject: edge.id, roles: ['member'] });
+    expect(accessOf(groups, group).verify(edge.id, issued.encoded)).toMatchObject({ subject: edge.id });
+    expect(issued.notAfterMs - clock.wallMs()).toBe(30 * DAY);
+  });
+
+  it('lets its authority sign the group advertisement', async () => {
+    const { groups, group } = await withGroup();
+    const signer = groups.signerOf(authorityOf(group));
+    if (signer === undefined) throw new Error('no signer');
+    const init = groupAdvertisementInit({ group, name: 'Home' });
+    const fields = { key: '', attributes: new Map<string, string>(), sequence: 1, issuedAtMs: 0, expirationMs: 1 };
+    const { encoded } = signAdvertisement(signer, {
+      ...fields,
+      kind: 'group',
+      group,
+      name: 'Home',
+      body: init.body ?? new Uint8Array(0),
+    });
+    expect(verifyAdvertisement(nodeCrypto, encoded)).toMatchObject({ kind: 'group', name: 'Home', group });
+    expect(groups.signerOf(gateway.id)).toBeUndefined();
+  });
+
+  it('never puts the seed of the authority anywhere but into its own record', async () => {
+    const { groups, group, storage } = await withGroup();
+    const [seed] = [...storage.scan('group')].map(([, value]) => value);
+    expect(seed).toBeDefined();
+    expect(JSON.stringify(groups.list())).not.toContain('seed');
+    expect(Object.keys(groups.membership(group) ?? {})).toEqual([
+      'group',
+      'name',
+      'credential',
+      'authority',
+      'administrator',
+    ]);
+  });
+
+  it('admits a member, durably, and both recognise each other', async () => {
+    const home = await withGroup();
+    const other = await member(home, ['member']);
+    expect(home.access.verify(edge.id, other.access.credentialOf(edge.id))).toMatchObject({ roles: ['member'] });
+    expect(other.access.verify(gateway.id, home.access.credentialOf(gateway.id))?.roles).toContain('administrator');
+    expect(other.again().membership(home.group)).toMatchObject({
+      name: 'Home',
+      authority: false,
+      administrator: gateway.id,
+    });
+  });
+
+  it('checks what is shown: none, garbage, another peer, another group, too late', async () => {
+    const home = await withGroup();
+    const other = await withGroup({ identity: edge, random: seededRandom(5) });
+    const { encoded } = home.groups.issue(home.group, { subject: edge.id, roles: ['member'] });
+    expect(() => home.access.verify(edge.id, new Uint8Array(0))).toThrow(withCode('refused'));
+    expect(() => home.access.verify(edge.id, new Uint8Array(0))).toThrow(/pipevine invite/);
+    expect(() => home.access.verify(edge.id, new Uint8Array([1]))).toThrow(withCode('malformed'));
+    expect(() => home.access.verify(virtual.id, encoded)).toThrow(withCode('refused'));
+    expect(() => other.access.verify(edge.id, encoded)).toThrow(withCode('refused'));
+    const forged = encoded.slice();
+    forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
+    expect(() => home.access.verify(edge.id, forged)).toThrow(withCode('forged'));
+    home.clock.stepWall(30 * DAY);
+    expect(() => home.access.verify(edge.id, encoded)).toThrow(withCode('expired'));
+    expect(() => home.access.credentialOf(gateway.id)).toThrow(withCode('expired'));
+  });
+
+  it('checks the same bytes once, but their time and revocation always', async () => {
+    let verifications = 0;
+    const crypto: Crypto = {
+      ...nodeCrypto,
+      verify: (...all) => {
+        verifications++;
+        return nodeCrypto.verify(...all);
+      },
+    };
+    const { groups, group, access, clock } = await withGroup({ crypto });
+    const issued = groups.issue(group, { subject: edge.id, roles: ['member'] });
+    for (let i = 0; i < 3; i++) access.verify(edge.id, issued.encoded);
+    expect(verifications).toBe(1);
+    await clock.run(groups.revoke(group, issued.serial));
+    expect(() => access.verify(edge.id, issued.encoded)).toThrow(withCode('revoked'));
+    expect(verifications).toBe(1);
+  });
+
+  it('trusts no clock that is behind its own credential', async () => {
+    const home = await withGroup();
+    const late = new VirtualClock({ wallMs: home.clock.wallMs() - 20 * DAY });
+    const at = setUp({ identity: edge }, late);
+    const { encoded } = home.groups.issue(home.group, { subject: edge.id, roles: ['member'] });
+    await late.run(at.groups.admit(encoded, { name: 'Home' }));
+    const shown = home.access.credentialOf(gateway.id);
+    expect(accessOf(at.groups, home.group).verify(gateway.id, shown)).toMatchObject({ subject: gateway.id });
+  });
+
+  it('refuses to admit itself by the credential of another, or one that ran out', async () => {
+    const home = await withGroup();
+    const { encoded } = home.groups.issue(home.group, { subject: virtual.id, roles: ['member'] });
+    const at = setUp({ identity: edge }, home.clock);
+    await expect(at.groups.admit(encoded, { name: 'Home' })).rejects.toMatchObject({ code: 'refused' });
+    const own = home.groups.issue(home.group, { subject: edge.id, roles: ['member'], lifetimeMs: 1_000 });
+    home.clock.stepWall(2_000);
+    await expect(at.groups.admit(own.encoded, { name: 'Home' })).rejects.toMatchObject({ code: 'expired' });
+    expect(at.groups.list()).toEqual([]);
+  });
+
+  it('gives up a membership for good', async () => {
+    const home = await withGroup();
+    const other = await member(home, ['member']);
+    const changes: string[] = [];
+    other.groups.subscribe(({ change }) => changes.push(change));
+    await home.clock.run(other.groups.resign(home.group));
+    await home.clock.run(other.groups.resign(home.group));
+    expect(changes).toEqual(['resigned']);
+    expect(other.groups.access(home.group)).toBeUndefined();
+    expect(() => other.access.credentialOf(edge.id)).toThrow(withCode('not-found'));
+    expect(other.again().list()).toEqual([]);
+  });
+
+  it('does not lose the key of a group by resigning, unless told to', async () => {
+    const { groups, group, clock } = await withGroup();
+    await expect(groups.resign(group)).rejects.toMatchObject({ code: 'refused' });
+    await clock.run(groups.resign(group, { forgetAuthority: true }));
+    expect(groups.list()).toEqual([]);
+  });
+
+  it('signs for the peers that it hosts, keeps what it signed, and signs anew at half of its time', async () => {
+    const { access, clock } = await withGroup();
+    const first = access.credentialOf(virtual.id);
+    expect(access.credentialOf(virtual.id)).toBe(first);
+    expect(access.verify(virtual.id, first)).toMatchObject({ subject: virtual.id, roles: ['member'] });
+    clock.stepWall(16 * DAY);
+    const second = access.credentialOf(virtual.id);
+    expect(second).not.toEqual(first);
+    expect(access.verify(virtual.id, second)?.serial).toBe(access.verify(virtual.id, first)?.serial);
+    expect(() => access.credentialOf(edge.id)).toThrow(withCode('refused'));
+  });
+
+  it('lets a host that is no administrator bring the peers that it hosts, and a plain member none', async () => {
+    const home = await withGroup();
+    const host = await member(home, ['member', 'host']);
+    const hosted = host.access.credentialOf(virtual.id);
+    expect(home.access.verify(virtual.id, hosted)).toMatchObject({ subject: virtual.id, roles: ['member'] });
+    expect(verifyCredential(nodeCrypto, hosted)).toHaveLength(2);
+    const plain = await member(home, ['member']);
+    expect(() => plain.access.credentialOf(virtual.id)).toThrow(withCode('refused'));
+  });
+
+  it('serves 10,000 hosted peers from a bounded cache', async () => {
+    let signatures = 0;
+    const counting: Crypto = {
+      ...nodeCrypto,
+      signingKey: (seed) => {
+        const { publicKey, sign } = nodeCrypto.signingKey(seed);
+        return {
+          publicKey,
+          sign: (message) => {
+            signatures++;
+            return sign(message);
+          },
+        };
+      },
+    };
+    const { groups, access } = await withGroup({ crypto: counting, hosts: () => true, maxHostedCredentials: 100 });
+    const peers = Array.from({ length: 150 }, (_, i) => identity(i + 10).id);
+    signatures = 0;
+    for (let round = 0; round < 2; round++) for (const peer of peers.slice(0, 100)) access.credentialOf(peer);
+    expect(signatures).toBe(100);
+    for (const peer of peers) access.credentialOf(peer);
+    expect(groups.status()['credentials hosted']).toMatchObject({ used: 100, dropped: 50 });
+  });
+
+  it('lets an administrator without the authority issue, and nobody else', async () => {
+    const home = await withGroup();
+    const second = await member(home, ['member', 'administrator']);
+    expect(second.groups.mayAdmit(home.group)).toBe(true);
+    const third = second.groups.issue(home.group, { subject: virtual.id, roles: ['member'] });
+    expect(home.access.verify(virtual.id, third.encoded)).toMatchObject({ subject: virtual.id });
+    const plain = await member(home, ['member']);
+    expect(plain.groups.mayAdmit(home.group)).toBe(false);
+    expect(() => plain.groups.issue(home.group, { subject: virtual.id, roles: ['member'] })).toThrow(
+      withCode('refused'),
+    );
+  });
+
+  it('ends what an administrator signs with its own credential', async () => {
+    const home = await withGroup();
+    const second = await member(home, ['administrator']);
+    home.clock.stepWall(20 * DAY);
+    const issued: Credential = second.groups.issue(home.group, { subject: virtual.id, roles: ['member'] });
+    expect(issued.notAfterMs).toBe(second.groups.membership(home.group)?.credential.notAfterMs);
+  });
+
+  it('does not sign a chain that nobody would take', async () => {
+    const home = await withGroup();
+    const second = await member(home, ['administrator']);
+    const third = { ...home, groups: second.groups, access: second.access };
+    const fourth = await member(third, ['administrator'], identity(40));
+    const fifth = await member(
+      { ...home, groups: fourth.groups, access: fourth.access },
+      ['administrator'],
+      identity(41),
+    );
+    expect(() => fifth.groups.issue(home.group, { subject: virtual.id, roles: ['member'] })).toThrow(
+      withCode('refused'),
+    );
+  });
+
+  it('keeps revocations over a restart, and takes newer lists only', async () => {
+    const home = await withGroup();
+    const other = await member(home, ['member']);
+    const serial = other.groups.membership(home.group)?.credential.serial ?? '';
+    const list = await home.clock.run(home.groups.revoke(home.group, serial));
+    const third = await member(home, ['member'], identity(50));
+    expect(await home.clock.run(third.groups.applyRevocations(list.encoded))).toBe(true);
+    expect(await home.clock.run(third.groups.applyRevocations(list.encoded))).toBe(false);
+    for (const groups of [home.again(), third.again()]) {
+      const shown = other.access.credentialOf(edge.id);
+      expect(() => accessOf(groups, home.group).verify(edge.id, shown)).toThrow(withCode('revoked'));
+    }
+    const forged = signRevocationList(edge.signing, {
+      group: home.group,
+      sequence: list.sequence + 1,
+      serials: new Map(),
+    });
+    await expect(third.groups.applyRevocations(forged.encoded)).rejects.toMatchObject({ code: 'forged' });
+    await expect(third.groups.revoke(home.group, serial)).rejects.toMatchObject({ code: 'refused' });
+  });
+
+  it('forgets a revocation when nothing with its serial can be valid any more', async () => {
+    const { groups, group, clock } = await withGroup();
+    const serials = Array.from(
+      { length: 2 },
+      () => groups.issue(group, { subject: edge.id, roles: ['member'] }).serial,
+    );
+    await clock.run(groups.revoke(group, serials[0] ?? ''));
+    clock.stepWall(38 * DAY);
+    const list = await clock.run(groups.revoke(group, serials[1] ?? ''));
+    expect([...list.serials.keys()]).toEqual([serials[1]]);
+  });
+
+  it('says that the storage is full, and has no new group then', async () => {
+    const { groups, storage, clock } = setUp();
+    storage.failNextSync('storage-full');
+    await expect(clock.run(groups.create({ name: 'Home' }))).rejects.toMatchObject({ code: 'storage-full' });
+    expect(groups.list()).toEqual([]);
+  });
+
+  it.each(['', 'n'.repeat(129), '\ud800'])('refuses the group name %j', async (name) => {
+    await expect(setUp().groups.create({ name })).rejects.toMatchObject({ code: 'invalid-argument' });
+  });
+});

@@ -1,0 +1,108 @@
+import { PipevineError } from '../error/pipevine-error.ts';
+import type { GroupMembership, Groups } from '../group/groups.ts';
+import type { GroupId } from '../id/group-id.ts';
+import type { RequestPipe, WaitOptions } from '../pipe/pipe.ts';
+import type { Clock, Timer } from '../platform/clock.ts';
+import type { Crypto } from '../platform/crypto.ts';
+import type { Random } from '../platform/random.ts';
+import { renewMembership } from './join-client.ts';
+import { RENEWAL_CHECK_MS, RENEWAL_TIMEOUT_MS } from './membership-defaults.ts';
+import { newRenewalState, type RenewalState, renewalFailed, renewalStep } from './renewal-schedule.ts';
+
+export interface MembershipRenewalInit {
+  readonly groups: Groups;
+  readonly clock: Clock;
+  readonly crypto: Crypto;
+  readonly random: Random;
+  /** Opens a requester to the `membership` service of an administrator of the group; rejects when none is in reach. */
+  readonly open: (membership: GroupMembership, options: WaitOptions) => Promise<RequestPipe>;
+  /** Told of each renewal that failed; another attempt follows by itself. */
+  readonly onFailure?: (group: GroupId, error: PipevineError) => void;
+}
+
+/** Keeps the memberships of this peer from running out, until it is closed. One timer for all. */
+export class MembershipRenewal {
+  readonly #init: MembershipRenewalInit;
+  readonly #states = new Map<GroupId, { readonly serial: string; readonly notAfterMs: number; state: RenewalState }>();
+  readonly #underWay = new Set<GroupId>();
+  readonly #unsubscribe: () => void;
+  readonly #abort = new AbortController();
+  #timer: Timer | undefined;
+
+  constructor(init: MembershipRenewalInit) {
+    this.#init = init;
+    this.#unsubscribe = init.groups.subscribe(() => this.#look());
+    this.#look();
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#abort.abort();
+    this.#unsubscribe();
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #look(): void {
+    if (this.#abort.signal.aborted) return;
+    const { clock, groups } = this.#init;
+    let nextMs = RENEWAL_CHECK_MS;
+    const memberships = groups.list();
+    for (const group of this.#states.keys()) {
+      if (!memberships.some((membership) => membership.group === group)) this.#states.delete(group);
+    }
+    for (const membership of memberships) {
+      if (this.#underWay.has(membership.group)) continue;
+      const now = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() };
+      const step = renewalStep(this.#stateOf(membership), membership, now);
+      if (step.type === 'wait') nextMs = Math.min(nextMs, step.delayMs);
+      if (step.type === 'renew') void this.#renew(membership);
+    }
+    this.#timer?.cancel();
+    this.#timer = clock.setTimer(nextMs, () => this.#look());
+  }
+
+  #stateOf({ group, credential }: GroupMembership): RenewalState {
+    const known = this.#states.get(group);
+    if (known?.serial === credential.serial && known.notAfterMs === credential.notAfterMs) return known.state;
+    const state = newRenewalState(this.#init.random.fraction());
+    this.#states.set(group, { serial: credential.serial, notAfterMs: credential.notAfterMs, state });
+    return state;
+  }
+
+  async #renew(membership: GroupMembership): Promise<void> {
+    const { group } = membership;
+    const { clock, random, onFailure } = this.#init;
+    this.#underWay.add(group);
+    try {
+      await this.#renewOnce(membership);
+    } catch (error) {
+      const known = this.#states.get(group);
+      if (known !== undefined) {
+        known.state = renewalFailed(known.state, clock.monotonicMs(), random.fraction());
+      }
+      const reason =
+        error instanceof PipevineError
+          ? error
+          : new PipevineError('internal', 'The renewal of a membership failed.', { cause: error });
+      if (!this.#abort.signal.aborted) onFailure?.(group, reason);
+    }
+    this.#underWay.delete(group);
+    this.#look();
+  }
+
+  async #renewOnce(membership: GroupMembership): Promise<void> {
+    const { groups, crypto, open } = this.#init;
+    if (membership.authority) {
+      await groups.renewOwn(membership.group);
+      return;
+    }
+    const wait = { signal: this.#abort.signal, timeoutMs: RENEWAL_TIMEOUT_MS };
+    const pipe = await open(membership, wait);
+    try {
+      await renewMembership({ pipe, group: membership.group, groups, crypto, ...wait });
+    } finally {
+      await pipe.close();
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import { PipevineError } from '../error/pipevine-error.ts';
+import type { Credential, GroupAccess } from '../group/group-access.ts';
+import type { Identity } from '../id/identity.ts';
+import { type PeerId, shortPeerId } from '../id/peer-id.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Crypto } from '../platform/crypto.ts';
+import type { Random } from '../platform/random.ts';
+import { type AckFrame, type BindParameters, type BoundFrame, FrameType, PipeSecurityCode } from '../wire/frame.ts';
+import { Binding, type BindingOwner } from './binding.ts';
+import type { PumpResult } from './frame-carrier.ts';
+import type { LinkPort } from './link-port.ts';
+import { PipeHandshake } from './pipe-handshake.ts';
+import type { PipeSession } from './pipe-session.ts';
+import { decodeSessionField, encodeSessionField } from './session-field.ts';
+
+const EMPTY = new Uint8Array(0);
+
+export interface BindAttemptInit {
+  readonly port: LinkPort;
+  readonly clock: Clock;
+  readonly crypto: Crypto;
+  readonly random: Random;
+  readonly identity: Identity;
+  readonly target: PeerId;
+  readonly parameters: BindParameters;
+  readonly access: GroupAccess;
+  readonly windowBytes: number;
+  /** Makes the pipe, attached to the binding. Called once at most, instead of `onFailed`. */
+  readonly onBound: (bound: BoundPipe) => BindingOwner;
+  /** `linkLost`: try again over another link. */
+  readonly onFailed: (error: PipevineError, linkLost: boolean) => void;
+}
+
+export interface BoundPipe {
+  readonly binding: Binding;
+  readonly next: number;
+  readonly limit: number;
+  readonly credential: Credential | undefined;
+  readonly session: PipeSession | undefined;
+}
+
+type Phase =
+  | { readonly name: 'offered'; readonly handshake: PipeHandshake | undefined }
+  /** CONFIRM is on its way; whatever comes over the channel says that it was accepted. */
+  | { readonly name: 'confirming'; readonly bound: BoundPipe }
+  | { readonly name: 'over' };
+
+/** The binder's side of binding a new pipe over one link: BIND, BOUND and, for a session of its own, CONFIRM and the first ACK. */
+export class BindAttempt implements BindingOwner {
+  readonly #init: BindAttemptInit;
+  readonly #binding: Binding;
+  #phase: Phase;
+
+  /** The port must have a channel free. Throws what the group's access throws when this peer may not show a credential. */
+  constructor(init: BindAttemptInit) {
+    this.#init = init;
+    const { parameters, access, identity, windowBytes } = init;
+    const credential = access.credentialOf(identity.id);
+    const isOwn = parameters.security === PipeSecurityCode.endToEnd;
+    const handshake = isOwn
+      ? new PipeHandshake({ ...init, role: 'initiator', expectedPeer: init.target, credential })
+      : undefined;
+    this.#phase = { name: 'offered', handshake };
+    this.#binding = new Binding(init.port, init.clock, this);
+    this.#binding.sendRepeatedly({
+      type: FrameType.bind,
+      channel: this.#binding.channel,
+      ...parameters,
+      next: 0,
+      limit: windowBytes,
+      credential: isOwn ? EMPTY : credential,
+      session: encodeSessionField(
+        handshake === undefined ? { type: 'link' } : { type: 'new', message: handshake.begin() },
+      ),
+    });
+  }
+
+  /** The caller does not wait any longer. */
+  abandon(): void {
+    this.#phase = { name: 'over' };
+    this.#binding.unbind('aborted', 'The binder did not wait any longer.');
+  }
+
+  onBound(frame: BoundFrame): void {
+    if (this.#phase.name !== 'offered') return;
+    this.#binding.stopRepeating();
+    this.#binding.bindTo(frame.ownChannel);
+    try {
+      this.#accept(frame, this.#phase.handshake);
+    } catch (cause) {
+      const error = cause instanceof PipevineError ? cause : new PipevineError('internal', String(cause), { cause });
+      this.#phase = { name: 'over' };
+      this.#binding.unbind(error.code, error.message);
+      this.#init.onFailed(error, false);
+    }
+  }
+
+  onAck(frame: AckFrame): void {
+    this.#confirmed()?.onAck(frame);
+  }
+
+  onData(payload: Uint8Array, sequence: number, more: boolean): void {
+    this.#confirmed()?.onData(payload, sequence, more);
+  }
+
+  onConfirm(): void {}
+
+  onUnbind(error: PipevineError | undefined): void {
+    this.#fail(error ?? new PipevineError('closed', 'The other side closed the pipe before it was bound.'), false);
+  }
+
+  onLinkClosed(error: PipevineError | undefined): void {
+    const peer = shortPeerId(this.#init.port.link.remotePeer);
+    const why = error === undefined ? 'it was closed' : error.message;
+    this.#fail(new PipevineError('unreachable', `The link to ${peer} went down while binding: ${why}`), true);
+  }
+
+  endRecord(): boolean {
+    return false;
+  }
+
+  acknowledge(): void {}
+
+  pump(): PumpResult {
+    return 'idle';
+  }
+
+  #accept(frame: BoundFrame, handshake: PipeHandshake | undefined): void {
+    const { access, target } = this.#init;
+    const { next, limit } = frame;
+    const binding = this.#binding;
+    if (handshake === undefined) {
+      const credential = access.verify(target, frame.credential);
+      this.#phase = { name: 'confirming', bound: { binding, next, limit, credential, session: undefined } };
+      this.#confirmed();
+      return;
+    }
+    const field = decodeSessionField(frame.session);
+    if (field.type !== 'new') {
+      throw new PipevineError('protocol', 'BOUND came without the second message of the session that BIND began.');
+    }
+    const credential = access.verify(target, handshake.readIdentity(field.message));
+    const session = handshake.writeIdentity();
+    this.#phase = {
+      name: 'confirming',
+      bound: { binding, next, limit, credential, session: handshake.session() },
+    };
+    binding.sendRepeatedly({ type: FrameType.confirm, channel: frame.ownChannel, session });
+  }
+
+  #confirmed(): BindingOwner | undefined {
+    if (this.#phase.name !== 'confirming') return undefined;
+    const { bound } = this.#phase;
+    this.#phase = { name: 'over' };
+    this.#binding.stopRepeating();
+    return this.#init.onBound(bound);
+  }
+
+  #fail(error: PipevineError, linkLost: boolean): void {
+    if (this.#phase.name === 'over') return;
+    this.#phase = { name: 'over' };
+    this.#init.onFailed(error, linkLost);
+  }
+}

@@ -1,0 +1,231 @@
+import type { PipevineError } from '../error/pipevine-error.ts';
+import { DONE, errorFromWire, reasonForWire } from '../link/wire-error.ts';
+import type { Clock, Timer } from '../platform/clock.ts';
+import type { AckFrame, BoundFrame, ConfirmFrame, ControlFrame } from '../wire/frame.ts';
+import { FrameType } from '../wire/frame.ts';
+import type { FrameCarrier, PumpResult } from './frame-carrier.ts';
+import type { ChannelFrame, ChannelUser, LinkPort } from './link-port.ts';
+import { REPEAT_FIRST_MS, REPEAT_MAX_MS, UNBIND_REPEATS } from './pipe-defaults.ts';
+
+/** What a binding tells whoever it is for: an attempt to bind first, the pipe later. */
+export interface BindingOwner {
+  onBound(frame: BoundFrame): void;
+  onConfirm(frame: ConfirmFrame): void;
+  onAck(frame: AckFrame): void;
+  onData(payload: Uint8Array, sequence: number, more: boolean): void;
+  /** The other side said no, or that it is done: then there is no error. The binding is over. */
+  onUnbind(error: PipevineError | undefined): void;
+  onLinkClosed(error: PipevineError | undefined): void;
+  endRecord(): boolean;
+  acknowledge(): void;
+  pump(turnBytes: number): PumpResult;
+}
+
+/** `ending`: UNBIND was said and its answer is awaited, until when the channel cannot be given to another. */
+type Phase = 'bound' | 'ending' | 'over';
+
+/** The place of one pipe on one link: two channels, one each way. */
+export class Binding implements ChannelUser, FrameCarrier {
+  readonly port: LinkPort;
+  readonly channel: number;
+  readonly ordered: boolean;
+  readonly maxPayloadBytes: number;
+  waiting = false;
+  readonly #clock: Clock;
+  #owner: BindingOwner;
+  #remoteChannel: number | undefined;
+  #phase: Phase = 'bound';
+  /** Sequence number of the last frame on an ordered link; NaN before the first, which must name its own. */
+  #lastSequence = Number.NaN;
+  #touched = false;
+  #repeat: { readonly frame: ControlFrame; readonly timer: Timer } | undefined;
+  #halfBound = false;
+  #answer: BoundFrame | undefined;
+  #pipe = '';
+
+  /** Takes a channel of the port, which must not be full. */
+  constructor(port: LinkPort, clock: Clock, owner: BindingOwner) {
+    this.port = port;
+    this.ordered = port.link.ordered;
+    this.maxPayloadBytes = port.link.maxPayloadBytes;
+    this.#clock = clock;
+    this.#owner = owner;
+    this.channel = port.channels.add(this);
+  }
+
+  get blocked(): boolean {
+    return this.port.blocked;
+  }
+
+  get isBound(): boolean {
+    return this.#phase === 'bound';
+  }
+
+  /** Channel on which the other side receives; undefined before it told. */
+  get remoteChannel(): number | undefined {
+    return this.#remoteChannel;
+  }
+
+  set owner(owner: BindingOwner) {
+    this.#owner = owner;
+  }
+
+  /** The binder has learned where the acceptor receives. */
+  bindTo(remoteChannel: number): void {
+    this.#remoteChannel = remoteChannel;
+  }
+
+  /** The acceptor knows from the start; a BIND that comes again finds this binding. */
+  acceptFrom(remoteChannel: number, pipe: Uint8Array): void {
+    this.#pipe = String(pipe);
+    this.#remoteChannel = remoteChannel;
+    this.port.addAccepted(remoteChannel, this);
+  }
+
+  /** Counts among the port's half-bound ones until `settled`. */
+  markHalfBound(): void {
+    this.#halfBound = true;
+    this.port.halfBound++;
+  }
+
+  settled(): void {
+    if (this.#halfBound) this.port.halfBound--;
+    this.#halfBound = false;
+  }
+
+  sendData(payload: Uint8Array, sequence: number | undefined, more: boolean): void {
+    if (this.#remoteChannel === undefined) return;
+    if (!this.port.link.queueData(this.#remoteChannel, payload, sequence, more)) this.port.blocked = true;
+  }
+
+  send(frame: ControlFrame): void {
+    this.port.send(frame);
+  }
+
+  /** Answers BIND, and will do so again when it comes again. */
+  answer(frame: BoundFrame): void {
+    this.#answer = frame;
+    this.port.send(frame);
+  }
+
+  /** The same BIND came again; another one that takes its channel is not answered. */
+  answerAgain(pipe: Uint8Array): void {
+    if (this.#phase !== 'bound' || this.#answer === undefined || this.#pipe !== String(pipe)) return;
+    this.port.send(this.#answer);
+  }
+
+  /** Sends a frame, and over a link that may lose it again and again until `stopRepeating`. */
+  sendRepeatedly(frame: ControlFrame): void {
+    this.stopRepeating();
+    this.port.send(frame);
+    if (!this.ordered) this.#repeatAfter(frame, REPEAT_FIRST_MS, 1);
+  }
+
+  stopRepeating(): void {
+    this.#repeat?.timer.cancel();
+    this.#repeat = undefined;
+  }
+
+  wantTurn(): void {
+    this.port.wantTurn(this);
+  }
+
+  /** Something was consumed outside of a record. */
+  acknowledgeSoon(): void {
+    this.port.acknowledgeSoon(this);
+  }
+
+  onData(payload: Uint8Array, sequence: number | undefined, more: boolean): void {
+    if (this.#phase !== 'bound') return;
+    if (sequence === undefined) sequence = this.#lastSequence + 1;
+    this.#lastSequence = sequence;
+    if (!this.#touched) {
+      this.#touched = true;
+      this.port.touch(this);
+    }
+    this.#owner.onData(payload, sequence, more);
+  }
+
+  onFrame(frame: ChannelFrame): void {
+    if (frame.type === FrameType.unbind) return this.#onUnbind(errorFromWire(frame.code, frame.reason));
+    if (this.#phase !== 'bound') {
+      // An answer to a BIND that was given up meanwhile: now it is known on which channel to say so.
+      if (frame.type === FrameType.bound && this.#remoteChannel === undefined) {
+        this.#remoteChannel = frame.ownChannel;
+        this.#sayUnbind('aborted', 'The binder did not wait any longer.');
+      }
+      return;
+    }
+    switch (frame.type) {
+      case FrameType.ack:
+        return this.#owner.onAck(frame);
+      case FrameType.bound:
+        return this.#owner.onBound(frame);
+      case FrameType.confirm:
+        return this.#owner.onConfirm(frame);
+    }
+  }
+
+  endRecord(): boolean {
+    this.#touched = false;
+    return this.#phase === 'bound' && this.#owner.endRecord();
+  }
+
+  acknowledge(): void {
+    if (this.#phase === 'bound') this.#owner.acknowledge();
+  }
+
+  pump(turnBytes: number): PumpResult {
+    return this.#phase === 'bound' ? this.#owner.pump(turnBytes) : 'idle';
+  }
+
+  onLinkClosed(error: PipevineError | undefined): void {
+    const wasBound = this.#phase === 'bound';
+    this.#over();
+    if (wasBound) this.#owner.onLinkClosed(error);
+  }
+
+  /** This side is done with the binding; the owner hears nothing more. */
+  unbind(code: string, reason: string): void {
+    if (this.#phase !== 'bound') return;
+    this.#phase = 'ending';
+    this.settled();
+    this.stopRepeating();
+    if (this.port.closed) this.#over();
+    else if (this.#remoteChannel !== undefined) this.#sayUnbind(code, reason);
+  }
+
+  #onUnbind(error: PipevineError | undefined): void {
+    const wasBound = this.#phase === 'bound';
+    // The answer lets the other side give its channel to another.
+    if (wasBound && this.#remoteChannel !== undefined) {
+      this.send({ type: FrameType.unbind, channel: this.#remoteChannel, code: DONE, reason: '' });
+    }
+    this.#over();
+    if (wasBound) this.#owner.onUnbind(error);
+  }
+
+  #sayUnbind(code: string, reason: string): void {
+    if (this.#remoteChannel === undefined) return;
+    const text = reasonForWire(reason);
+    this.sendRepeatedly({ type: FrameType.unbind, channel: this.#remoteChannel, code, reason: text });
+  }
+
+  #over(): void {
+    this.#phase = 'over';
+    this.settled();
+    this.stopRepeating();
+    this.port.channels.remove(this.channel, this);
+    if (this.#remoteChannel !== undefined) this.port.removeAccepted(this.#remoteChannel, this);
+  }
+
+  #repeatAfter(frame: ControlFrame, delayMs: number, times: number): void {
+    const timer = this.#clock.setTimer(delayMs, () => {
+      if (this.port.closed) return;
+      if (this.#phase === 'ending' && times >= UNBIND_REPEATS) return this.#over();
+      this.port.send(frame);
+      this.#repeatAfter(frame, Math.min(delayMs * 2, REPEAT_MAX_MS), times + 1);
+    });
+    this.#repeat = { frame, timer };
+  }
+}

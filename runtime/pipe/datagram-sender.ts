@@ -1,0 +1,257 @@
+import type { Clock, Timer } from '../platform/clock.ts';
+import { CongestionControl } from './congestion-control.ts';
+import type { Acknowledgement, FrameCarrier, FrameSender, PumpResult } from './frame-carrier.ts';
+import type { Credit } from './ordered-sender.ts';
+import { FRAME_COST_BYTES } from './pipe-defaults.ts';
+import { RoundTrip } from './round-trip.ts';
+import type { SendBuffer } from './send-buffer.ts';
+
+/** A packet is lost when one sent so many packets later was acknowledged (RFC 9002 section 6.1.1). */
+const PACKET_THRESHOLD = 3;
+
+/** Probes in vain after which the path counts as congested for long. */
+const PERSISTENT_PROBES = 3;
+
+/** A timer set for a moment may read a time that is short of it by rounding. */
+const ROUNDING_MS = 0.001;
+
+const EMPTY = new Uint8Array(0);
+
+/** One frame on its way. */
+interface Flight {
+  /** Number of the packet that took it, as far as can be told: a record is not seen here. */
+  readonly packet: number;
+  readonly sentMs: number;
+  readonly cost: number;
+  /** Sent before: its acknowledgement may be for the earlier time, and measures nothing. */
+  readonly again: boolean;
+}
+
+/** Over a link that loses and reorders: numbers every frame, detects losses, sends again (RFC 9002), within congestion control. */
+export class DatagramSender implements FrameSender {
+  readonly #buffer: SendBuffer;
+  readonly #carrier: FrameCarrier;
+  readonly #credit: Credit;
+  readonly #clock: Clock;
+  readonly #congestion: CongestionControl;
+  readonly #roundTrip = new RoundTrip();
+  /** In the order in which they were sent last. */
+  readonly #flights = new Map<number, Flight>();
+  /** Frames beyond the buffer's first that the other side has. */
+  readonly #received = new Set<number>();
+  #lost: number[] = [];
+  #next: number;
+  #packet = 0;
+  #packetBytes = 0;
+  #turnOpen = false;
+  #largestAcknowledged = -1;
+  #probes = 0;
+  /** Bytes that a probe may send beyond the congestion window. */
+  #probeBytes = 0;
+  #wasLimited = false;
+  /** When the probe timeout began to run: at the last frame sent, the last ACK, the last probe. */
+  #armedMs: number;
+  #timer: Timer | undefined;
+  #stopped = false;
+
+  constructor(buffer: SendBuffer, carrier: FrameCarrier, credit: Credit, clock: Clock) {
+    this.#buffer = buffer;
+    this.#carrier = carrier;
+    this.#credit = credit;
+    this.#clock = clock;
+    this.#congestion = new CongestionControl(carrier.maxPayloadBytes);
+    this.#next = buffer.first;
+    this.#armedMs = clock.monotonicMs();
+  }
+
+  get sentTo(): number {
+    return this.#next;
+  }
+
+  queued(): void {
+    if (this.#carrier.blocked) return this.#carrier.wantTurn();
+    if (this.pump(Infinity) === 'link') this.#carrier.wantTurn();
+  }
+
+  pump(turnBytes: number): PumpResult {
+    let left = turnBytes;
+    let result: PumpResult = 'idle';
+    this.#wasLimited = false;
+    for (;;) {
+      const sequence = this.#nextToSend();
+      if (sequence === undefined) break;
+      if (this.#carrier.blocked) {
+        result = 'link';
+        break;
+      }
+      if (left <= 0) {
+        result = 'turn';
+        break;
+      }
+      if (!this.#congestion.hasRoom && this.#probeBytes <= 0) {
+        this.#wasLimited = true;
+        result = 'credit';
+        break;
+      }
+      if (sequence === this.#next && this.#buffer.costBefore(sequence) + this.#costOf(sequence) > this.#credit.limit) {
+        result = 'credit';
+        break;
+      }
+      left -= this.#send(sequence);
+    }
+    this.#setTimer();
+    return result;
+  }
+
+  acknowledged(acknowledgement: Acknowledgement): void {
+    const now = this.#clock.monotonicMs();
+    this.#armedMs = now;
+    let progress = false;
+    for (const [sequence, flight] of this.#flights) {
+      // Frames are few: the congestion window bounds them.
+      if (sequence >= acknowledgement.next && !covers(acknowledgement.ranges, sequence)) continue;
+      this.#flights.delete(sequence);
+      this.#congestion.onAcknowledged(flight.cost, flight.sentMs, this.#wasLimited);
+      if (sequence >= acknowledgement.next) this.#received.add(sequence);
+      if (flight.packet > this.#largestAcknowledged) {
+        this.#largestAcknowledged = flight.packet;
+        if (!flight.again) this.#roundTrip.sample(now - flight.sentMs);
+      }
+      progress = true;
+    }
+    for (const sequence of this.#lost) {
+      if (covers(acknowledgement.ranges, sequence)) this.#received.add(sequence);
+    }
+    for (const sequence of this.#received) {
+      if (sequence < acknowledgement.next) this.#received.delete(sequence);
+    }
+    if (progress) {
+      this.#probes = 0;
+      this.#probeBytes = 0;
+    }
+    this.#detectLosses(now);
+    this.#setTimer();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  #nextToSend(): number | undefined {
+    for (;;) {
+      const lost = this.#lost[0];
+      if (lost === undefined) break;
+      if (lost >= this.#buffer.first && !this.#received.has(lost)) return lost;
+      this.#lost.shift();
+    }
+    return this.#next < this.#buffer.next ? this.#next : undefined;
+  }
+
+  #send(sequence: number): number {
+    const payload = this.#buffer.payload(sequence);
+    const cost = payload.length + FRAME_COST_BYTES;
+    const again = sequence < this.#next;
+    if (again) this.#lost.shift();
+    else this.#next = sequence + 1;
+    if (this.#packetBytes + cost > this.#carrier.maxPayloadBytes) this.#nextPacket();
+    this.#packetBytes += cost;
+    this.#markTurn();
+    this.#probeBytes -= cost;
+    this.#armedMs = this.#clock.monotonicMs();
+    this.#flights.set(sequence, { packet: this.#packet, sentMs: this.#armedMs, cost, again });
+    this.#congestion.onSent(cost);
+    this.#carrier.sendData(payload, sequence, this.#buffer.more(sequence));
+    return cost;
+  }
+
+  /** A turn's end sends the record whatever it holds. */
+  #markTurn(): void {
+    if (this.#turnOpen) return;
+    this.#turnOpen = true;
+    this.#clock.endOfTurn(() => {
+      this.#turnOpen = false;
+      this.#nextPacket();
+    });
+  }
+
+  #nextPacket(): void {
+    if (this.#packetBytes > 0) this.#packet++;
+    this.#packetBytes = 0;
+  }
+
+  #detectLosses(now: number): void {
+    const before = now - this.#roundTrip.lossDelayMs + ROUNDING_MS;
+    let bytes = 0;
+    let lastSentMs = 0;
+    for (const [sequence, flight] of this.#flights) {
+      if (flight.packet >= this.#largestAcknowledged) break;
+      const overtaken = flight.packet <= this.#largestAcknowledged - PACKET_THRESHOLD;
+      if (!overtaken && flight.sentMs > before) continue;
+      this.#flights.delete(sequence);
+      this.#lost.push(sequence);
+      bytes += flight.cost;
+      lastSentMs = Math.max(lastSentMs, flight.sentMs);
+    }
+    if (bytes === 0) return;
+    this.#congestion.onLost(bytes, lastSentMs, now);
+    this.#lost.sort((a, b) => a - b);
+  }
+
+  #setTimer(): void {
+    this.#timer?.cancel();
+    if (this.#stopped) return;
+    const now = this.#clock.monotonicMs();
+    let deadline: number | undefined;
+    for (const flight of this.#flights.values()) {
+      if (flight.packet < this.#largestAcknowledged) deadline = flight.sentMs + this.#roundTrip.lossDelayMs;
+      break;
+    }
+    if (deadline === undefined && (this.#flights.size > 0 || this.#nextToSend() !== undefined)) {
+      deadline = this.#armedMs + this.#roundTrip.probeTimeoutMs(this.#probes);
+    }
+    if (deadline === undefined) return;
+    this.#timer = this.#clock.setTimer(Math.max(0, deadline - now), () => this.#onTimer());
+  }
+
+  #onTimer(): void {
+    const now = this.#clock.monotonicMs();
+    const before = this.#flights.size;
+    this.#detectLosses(now);
+    if (this.#flights.size === before) this.#probe();
+    if (this.pump(Infinity) === 'link') this.#carrier.wantTurn();
+  }
+
+  /** Nothing was heard: send the oldest again, or ask for credit with a frame that the other side has already. */
+  #probe(): void {
+    this.#probes++;
+    this.#armedMs = this.#clock.monotonicMs();
+    if (this.#flights.size === 0) {
+      if (this.#lost.length === 0 && this.#buffer.first > 0) {
+        this.#carrier.sendData(EMPTY, this.#buffer.first - 1, false);
+      }
+      this.#probeBytes = this.#lost.length > 0 ? this.#carrier.maxPayloadBytes : 0;
+      return;
+    }
+    let bytes = 0;
+    for (const [sequence, flight] of this.#flights) {
+      if (bytes > 0 && bytes + flight.cost > this.#carrier.maxPayloadBytes) break;
+      bytes += flight.cost;
+      this.#flights.delete(sequence);
+      this.#lost.push(sequence);
+      // Not a sign of congestion by itself.
+      this.#congestion.onAcknowledged(flight.cost, flight.sentMs, false);
+    }
+    this.#lost.sort((a, b) => a - b);
+    this.#probeBytes = Math.max(bytes, 1);
+    if (this.#probes === PERSISTENT_PROBES) this.#congestion.onPersistentCongestion();
+  }
+
+  #costOf(sequence: number): number {
+    return this.#buffer.payload(sequence).length + FRAME_COST_BYTES;
+  }
+}
+
+function covers(ranges: readonly (readonly [number, number])[], sequence: number): boolean {
+  return ranges.some(([first, last]) => sequence >= first && sequence <= last);
+}

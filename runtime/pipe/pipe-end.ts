@@ -1,0 +1,450 @@
+import { PipevineError } from '../error/pipevine-error.ts';
+import type { Credential } from '../group/group-access.ts';
+import type { GroupId } from '../id/group-id.ts';
+import { type PeerId, shortPeerId } from '../id/peer-id.ts';
+import { DONE } from '../link/wire-error.ts';
+import type { Clock, Timer } from '../platform/clock.ts';
+import { type AckFrame, FrameType } from '../wire/frame.ts';
+import type { Binding, BindingOwner } from './binding.ts';
+import { Delivery } from './delivery.ts';
+import type { PumpResult } from './frame-carrier.ts';
+import { Inbox } from './inbox.ts';
+import { packedBytes } from './message-pack.ts';
+import { Outbox } from './outbox.ts';
+import { Packer } from './packer.ts';
+import type { Pipe, PipeKind, WaitOptions } from './pipe.ts';
+import { CLOSE_TIMEOUT_MS, FRAME_COST_BYTES, MAX_WAITERS, type PipeLimits, SEND_TIMEOUT_MS } from './pipe-defaults.ts';
+import type { PipeSession } from './pipe-session.ts';
+import { UnicastOutbox } from './unicast-outbox.ts';
+import { Waiters } from './waiters.ts';
+
+/** What sealing a message by itself adds at most: its head, and the tag. */
+const SEAL_OVERHEAD_BYTES = 21;
+
+export interface PipeEndInit {
+  /** 16 bytes that name the pipe at both ends. */
+  readonly id: Uint8Array;
+  readonly role: 'binder' | 'acceptor';
+  readonly kind: PipeKind;
+  readonly name: string;
+  readonly group: GroupId;
+  readonly localPeer: PeerId;
+  readonly remotePeer: PeerId;
+  readonly credential: Credential | undefined;
+  /** Undefined where the link's session serves. */
+  readonly session: PipeSession | undefined;
+  readonly windowBytes: number;
+  readonly clock: Clock;
+  readonly limits: PipeLimits;
+  /** What a handler of the application threw. */
+  readonly onError: (error: unknown) => void;
+  /** No link carries it any more. */
+  readonly onSuspended: (pipe: PipeEnd) => void;
+  readonly onEnded: (pipe: PipeEnd) => void;
+}
+
+/** How a pipe stands, for status. */
+export interface PipeCounters {
+  readonly unacknowledgedBytes: number;
+  readonly unreadBytes: number;
+  readonly duplicates: number;
+  readonly dropped: number;
+}
+
+/** One end of a pipe, over whatever link carries it at the moment. */
+export class PipeEnd implements Pipe, BindingOwner {
+  readonly kind: PipeKind;
+  readonly name: string;
+  readonly group: GroupId;
+  readonly localPeer: PeerId;
+  readonly remotePeer: PeerId;
+  readonly closed: Promise<PipevineError | undefined>;
+  readonly id: Uint8Array;
+  readonly role: 'binder' | 'acceptor';
+  readonly session: PipeSession | undefined;
+  /** How often the binder has bound it: the highest that was seen. */
+  bindCounter = 0;
+  readonly #init: PipeEndInit;
+  readonly #inbox: Inbox | undefined;
+  readonly #outbox: Outbox | undefined;
+  readonly #unicast: UnicastOutbox | undefined;
+  readonly #packer: Packer | undefined;
+  readonly #delivery: Delivery;
+  /** Those who wait for room, and those who wait until all is acknowledged. */
+  readonly #senders: Waiters;
+  readonly #flushers: Waiters;
+  readonly #maxMessageBytes: number;
+  #credential: Credential | undefined;
+  #state: 'open' | 'closing' | 'ended' = 'open';
+  #binding: Binding | undefined;
+  #resumeTimer: Timer | undefined;
+  #closing: Promise<void> | undefined;
+  #error: PipevineError | undefined;
+  #resolveClosed: (error: PipevineError | undefined) => void = () => {};
+  #dropped = 0;
+  /** The last message did not fit: whoever waits is woken when there is room for many. */
+  #isFull = false;
+
+  constructor(init: PipeEndInit) {
+    this.#init = init;
+    this.id = init.id;
+    this.role = init.role;
+    this.kind = init.kind;
+    this.name = init.name;
+    this.group = init.group;
+    this.localPeer = init.localPeer;
+    this.remotePeer = init.remotePeer;
+    this.session = init.session;
+    this.#credential = init.credential;
+    this.#maxMessageBytes = init.limits.maxMessageBytes;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    this.#senders = new Waiters(init.clock, MAX_WAITERS);
+    this.#flushers = new Waiters(init.clock, MAX_WAITERS);
+    this.#delivery = new Delivery({
+      packs: init.session !== undefined,
+      maxMessageBytes: init.limits.maxMessageBytes,
+      onConsumed: (cost) => this.#inbox?.consumed(cost),
+      onConsumedLater: (cost) => this.#onConsumed(cost),
+      onError: init.onError,
+    });
+    const maxFrameBytes = 1_024;
+    if (init.kind === 'unicast') {
+      this.#unicast = new UnicastOutbox(maxFrameBytes);
+    } else {
+      const { clock, limits } = init;
+      this.#outbox = new Outbox({ clock, bufferBytes: limits.sendBufferBytes, maxFrameBytes });
+      this.#inbox = new Inbox({
+        windowBytes: init.windowBytes,
+        maxPayloadBytes: limits.maxMessageBytes + (init.session === undefined ? 0 : SEAL_OVERHEAD_BYTES),
+        deliver: (payload, cost) => this.#deliver(payload, cost),
+      });
+    }
+    if (init.session !== undefined) {
+      this.#packer = new Packer({
+        clock: init.clock,
+        session: init.session,
+        maxFrameBytes: () => this.#outbox?.maxFrameBytes ?? this.#unicast?.maxFrameBytes ?? 0,
+        push: (sealed, number) => this.#pushSealed(sealed, number),
+      });
+    }
+  }
+
+  get credential(): Credential | undefined {
+    return this.#credential;
+  }
+
+  get connected(): boolean {
+    return this.#binding !== undefined;
+  }
+
+  get ended(): boolean {
+    return this.#state === 'ended';
+  }
+
+  get bufferedBytes(): number {
+    return (this.#outbox?.keptCost ?? 0) + (this.#packer?.pendingBytes ?? 0);
+  }
+
+  get counters(): PipeCounters {
+    return {
+      unacknowledgedBytes: this.bufferedBytes,
+      unreadBytes: this.#inbox?.unreadCost ?? this.#delivery.unreadCost,
+      duplicates: this.#inbox?.duplicates ?? 0,
+      dropped: this.#dropped,
+    };
+  }
+
+  /** For BIND and BOUND: the first frame that this side still wants, and what it grants. */
+  get flow(): { readonly next: number; readonly limit: number } {
+    return { next: this.#inbox?.next ?? 0, limit: this.#inbox?.limit ?? 0 };
+  }
+
+  /** Whether anything has passed; a pipe where nothing has may be bound anew as if it were new. */
+  get isUntouched(): boolean {
+    return (this.#inbox?.next ?? 0) === 0;
+  }
+
+  trySend(message: Uint8Array): boolean {
+    return this.#state === 'open' && this.#senders.isEmpty && this.#offer(message);
+  }
+
+  send(message: Uint8Array, options: WaitOptions = {}): Promise<void> {
+    if (this.#state !== 'open') return Promise.reject(this.#closedError());
+    try {
+      if (this.#senders.isEmpty && this.#offer(message)) return Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#senders.wait(() => this.#offer(message), options, SEND_TIMEOUT_MS, 'room to send');
+  }
+
+  writable(options: WaitOptions = {}): Promise<void> {
+    if (this.#state !== 'open') return Promise.reject(this.#closedError());
+    if (this.#senders.isEmpty && this.#hasRoom()) return Promise.resolve();
+    return this.#senders.wait(() => this.#hasRoom(), options, SEND_TIMEOUT_MS, 'room to send');
+  }
+
+  flush(options: WaitOptions = {}): Promise<void> {
+    if (this.#state === 'ended') {
+      return this.#error === undefined ? Promise.resolve() : Promise.reject(this.#error);
+    }
+    this.#packer?.flush();
+    if (this.#isFlushed()) return Promise.resolve();
+    return this.#flushers.wait(() => this.#isFlushed(), options, SEND_TIMEOUT_MS, 'the other side to acknowledge');
+  }
+
+  receive(onMessage: (message: Uint8Array) => void | Promise<void>): void {
+    this.#delivery.receive(onMessage);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined> {
+    return { next: () => this.#delivery.read() };
+  }
+
+  close(options: WaitOptions = {}): Promise<void> {
+    this.#closing ??= this.#shutDown(options);
+    return this.#closing;
+  }
+
+  /** Ends the pipe for a reason that the other side is told, if a link is there. */
+  fail(error: PipevineError): void {
+    this.#end(error, error.code, error.message);
+  }
+
+  /** Goes on over a link. Throws `protocol` when the two sides do not fit together. */
+  attach(binding: Binding, next: number, limit: number): void {
+    this.#binding?.unbind(DONE, 'The pipe has moved to another link.');
+    this.#resumeTimer?.cancel();
+    this.#binding = binding;
+    binding.owner = this;
+    this.#inbox?.moveTo(binding.port.budget);
+    this.#unicast?.bind(binding);
+    this.#outbox?.bind(binding, next, limit);
+    this.#progress();
+  }
+
+  onData(payload: Uint8Array, sequence: number, more: boolean): void {
+    const binding = this.#binding;
+    if (binding === undefined) return;
+    try {
+      if (this.#inbox !== undefined) this.#inbox.accept(sequence, payload, more, binding.ordered);
+      else this.#onUnicast(payload, sequence, more);
+    } catch (error) {
+      this.#failWith(error);
+    }
+  }
+
+  onAck(frame: AckFrame): void {
+    if (this.#outbox === undefined) return;
+    try {
+      this.#outbox.acknowledge(frame, frame.limit);
+    } catch (error) {
+      return this.#failWith(error);
+    }
+    if (this.#outbox.pump(Infinity) === 'link') this.#binding?.wantTurn();
+    this.#progress();
+  }
+
+  /** BOUND and CONFIRM that come again over a link that repeats. */
+  onBound(): void {}
+  onConfirm(): void {
+    this.acknowledge();
+  }
+
+  onUnbind(error: PipevineError | undefined): void {
+    this.#binding = undefined;
+    const left = this.bufferedBytes;
+    const peer = shortPeerId(this.remotePeer);
+    const lost = new PipevineError(
+      'closed',
+      `Peer ${peer} closed the pipe before it had taken all: ${left} bytes are left.`,
+    );
+    this.#end(error ?? (left > 0 ? lost : undefined), DONE, '');
+  }
+
+  onLinkClosed(): void {
+    this.#binding = undefined;
+    this.#outbox?.unbind();
+    this.#unicast?.unbind();
+    if (this.#state === 'ended') return;
+    const { clock, limits } = this.#init;
+    this.#resumeTimer?.cancel();
+    this.#resumeTimer = clock.setTimer(limits.resumeTimeoutMs, () => {
+      const peer = shortPeerId(this.remotePeer);
+      this.fail(
+        new PipevineError('timeout', `No new link to peer ${peer} came up within ${limits.resumeTimeoutMs} ms.`),
+      );
+    });
+    this.#init.onSuspended(this);
+  }
+
+  endRecord(): boolean {
+    const due = this.#inbox?.ackDue() ?? 'none';
+    if (due === 'now') this.acknowledge();
+    return due === 'soon';
+  }
+
+  acknowledge(): void {
+    const binding = this.#binding;
+    const inbox = this.#inbox;
+    if (binding?.remoteChannel === undefined) return;
+    try {
+      const limit = inbox?.grant() ?? 0;
+      const next = inbox?.next ?? 0;
+      binding.send({ type: FrameType.ack, channel: binding.remoteChannel, next, limit, ranges: inbox?.ranges() ?? [] });
+    } catch (error) {
+      this.#failWith(error);
+    }
+  }
+
+  pump(turnBytes: number): PumpResult {
+    const result = this.#outbox?.pump(turnBytes) ?? 'idle';
+    if (this.#unicast !== undefined) this.#progress();
+    return result;
+  }
+
+  #offer(message: Uint8Array): boolean {
+    const outbox = this.#outbox;
+    const packer = this.#packer;
+    if (message.length > this.#maxMessageBytes) this.#refuseLarge(message, this.#maxMessageBytes);
+    if (outbox === undefined) return this.#offerUnicast(message);
+    if (packer === undefined) {
+      this.#isFull = !outbox.hasRoom(message.length + FRAME_COST_BYTES);
+      if (!this.#isFull) outbox.push(message);
+    } else {
+      this.#isFull = !outbox.hasRoom(packer.pendingBytes + packedBytes(message.length) + 2 * FRAME_COST_BYTES);
+      if (!this.#isFull) packer.add(message);
+    }
+    return !this.#isFull;
+  }
+
+  #offerUnicast(message: Uint8Array): boolean {
+    const unicast = this.#unicast;
+    if (unicast === undefined) return false;
+    const most = unicast.maxFrameBytes - (this.#packer === undefined ? 0 : SEAL_OVERHEAD_BYTES);
+    if (message.length > most) this.#refuseLarge(message, most);
+    if (!unicast.hasRoom) {
+      unicast.wantTurn();
+      return false;
+    }
+    if (this.#packer !== undefined) this.#packer.add(message);
+    else unicast.push(message, undefined);
+    return true;
+  }
+
+  #refuseLarge(message: Uint8Array, most: number): never {
+    throw new PipevineError(
+      'too-large',
+      `A message of ${message.length} bytes was to be sent; this ${this.kind} pipe takes ${most}. Send it in parts.`,
+    );
+  }
+
+  #hasRoom(): boolean {
+    if (this.#outbox !== undefined) {
+      const pending = this.#packer?.pendingBytes ?? 0;
+      return this.#isFull ? this.#outbox.isHalfEmpty(pending) : this.#outbox.hasRoom(pending + FRAME_COST_BYTES);
+    }
+    if (this.#unicast?.hasRoom === true) return true;
+    this.#unicast?.wantTurn();
+    return false;
+  }
+
+  #isFlushed(): boolean {
+    return this.#senders.isEmpty && (this.#packer?.pendingBytes ?? 0) === 0 && (this.#outbox?.isEmpty ?? true);
+  }
+
+  #pushSealed(sealed: Uint8Array, number: number): void {
+    if (this.#outbox !== undefined) return this.#outbox.pushOwned(sealed);
+    const unicast = this.#unicast;
+    // The link may have changed to one with smaller frames since the message was taken.
+    if (unicast === undefined || sealed.length > unicast.maxFrameBytes || !unicast.push(sealed, number))
+      this.#dropped++;
+  }
+
+  #progress(): void {
+    if (!this.#senders.isEmpty) {
+      this.#senders.progress();
+      // What was packed just now is not acknowledged yet.
+      if (!this.#flushers.isEmpty) this.#packer?.flush();
+    }
+    if (!this.#flushers.isEmpty) this.#flushers.progress();
+  }
+
+  #onUnicast(payload: Uint8Array, sequence: number, more: boolean): void {
+    const isOpen =
+      !more && this.#delivery.unreadCost + payload.length + FRAME_COST_BYTES <= this.#init.limits.windowBytes;
+    const plaintext = isOpen && this.session !== undefined ? this.session.openNumbered(sequence, payload) : payload;
+    if (!isOpen || plaintext === undefined) {
+      this.#dropped++;
+      return;
+    }
+    this.#delivery.deliver(plaintext, payload.length + FRAME_COST_BYTES);
+  }
+
+  #deliver(payload: Uint8Array, cost: number): void {
+    let plaintext: Uint8Array | undefined = payload;
+    if (this.session !== undefined) {
+      plaintext = this.session.open(payload);
+      if (plaintext === undefined) {
+        throw new PipevineError('forged', 'A payload of this pipe does not authenticate: it was changed on the way.');
+      }
+    }
+    this.#delivery.deliver(plaintext, cost);
+  }
+
+  #onConsumed(cost: number): void {
+    const inbox = this.#inbox;
+    if (inbox === undefined || this.#state === 'ended') return;
+    inbox.consumed(cost);
+    if (this.#binding === undefined) return;
+    const due = inbox.ackDue();
+    if (due === 'now') this.acknowledge();
+    else if (due === 'soon') this.#binding.acknowledgeSoon();
+  }
+
+  async #shutDown(options: WaitOptions): Promise<void> {
+    if (this.#state === 'ended') return;
+    this.#state = 'closing';
+    let error: PipevineError | undefined;
+    try {
+      await this.flush({ timeoutMs: CLOSE_TIMEOUT_MS, ...options });
+    } catch (cause) {
+      error = new PipevineError('timeout', `The pipe was closed with ${this.bufferedBytes} bytes not acknowledged.`, {
+        cause,
+      });
+    }
+    if (error === undefined) this.#end(undefined, DONE, '');
+    else this.fail(error);
+  }
+
+  #failWith(cause: unknown): void {
+    const internal = (): PipevineError => new PipevineError('internal', `A pipe failed: ${String(cause)}`, { cause });
+    this.fail(cause instanceof PipevineError ? cause : internal());
+  }
+
+  #end(error: PipevineError | undefined, code: string, reason: string): void {
+    if (this.#state === 'ended') return;
+    // The other side should know what it need not worry about.
+    if (error === undefined && (this.#inbox?.ackDue() ?? 'none') !== 'none') this.acknowledge();
+    if (this.ended) return;
+    this.#state = 'ended';
+    this.#error = error;
+    this.#resumeTimer?.cancel();
+    this.#binding?.unbind(code, reason);
+    this.#binding = undefined;
+    this.#outbox?.unbind();
+    this.#unicast?.unbind();
+    this.#inbox?.release();
+    this.#delivery.end(error);
+    this.#senders.fail(this.#closedError());
+    this.#flushers.fail(this.#closedError());
+    this.#resolveClosed(error);
+    this.#init.onEnded(this);
+  }
+
+  #closedError(): PipevineError {
+    return this.#error ?? new PipevineError('closed', `The pipe "${this.name}" is closed; connect again.`);
+  }
+}

@@ -1,0 +1,400 @@
+import { abortable } from '../endpoint/abortable.ts';
+import type { Endpoint, RouteSource } from '../endpoint/endpoint.ts';
+import { PipevineError } from '../error/pipevine-error.ts';
+import type { GroupDirectory } from '../group/group-access.ts';
+import { type GroupId, groupIdFromBytes, groupIdToBytes, shortGroupId } from '../id/group-id.ts';
+import type { Identity } from '../id/identity.ts';
+import { type PeerId, peerIdToBytes, shortPeerId } from '../id/peer-id.ts';
+import type { Link, LinkHandler } from '../link/link.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Crypto } from '../platform/crypto.ts';
+import type { Random } from '../platform/random.ts';
+import { type BindParameters, PipeSecurityCode } from '../wire/frame.ts';
+import { BindAttempt, type BoundPipe } from './bind-attempt.ts';
+import { LinkPort } from './link-port.ts';
+import { Listeners, requirePipeName } from './listeners.ts';
+import { LoopbackLink } from './loopback-link.ts';
+import type {
+  ConnectInit,
+  ListenInit,
+  Pipe,
+  PipeListener,
+  PipeService,
+  RequestHandler,
+  RequestPipe,
+  WaitOptions,
+} from './pipe.ts';
+import { type AcceptedPipe, PipeAcceptor } from './pipe-acceptor.ts';
+import {
+  CONNECT_TIMEOUT_MS,
+  MIN_WINDOW_BYTES,
+  type PipeLimits,
+  type PipeLimitsInit,
+  resolvePipeLimits,
+} from './pipe-defaults.ts';
+import { PipeEnd } from './pipe-end.ts';
+import { codeOfKind, kindOfCode } from './pipe-kind.ts';
+import { PipeRegistry } from './pipe-registry.ts';
+import { RequestClient } from './request-client.ts';
+import { RequestServer } from './request-server.ts';
+import { Resumption } from './resumption.ts';
+
+/** Peers other than its own that this process speaks for. */
+export interface HostedPeers {
+  /** The identity of a hosted peer, woken if need be. Undefined when it is not hosted here. */
+  find(peer: PeerId): Identity | undefined;
+}
+
+export interface PipesInit {
+  readonly endpoint: Endpoint;
+  readonly routes: Pick<RouteSource, 'hostOf'>;
+  readonly groups: GroupDirectory;
+  readonly identity: Identity;
+  /** Default: none. */
+  readonly hosted?: HostedPeers;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly crypto: Crypto;
+  readonly limits?: PipeLimitsInit;
+  /** What handlers of the application threw: a defect there, to be logged. Default: dropped. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** How full a table is, and how often it had to refuse; the shape of PeerStatus.queues. */
+export interface PipeBound {
+  readonly used: number;
+  readonly limit: number;
+  readonly dropped: number;
+}
+
+/** Wait before a link is asked for again that was gone when it was given, in ms. */
+const LINK_LOST_PAUSE_MS = 50;
+
+const NONE_HOSTED: HostedPeers = { find: () => undefined };
+
+/** Binds pipes over the endpoint's links, and keeps them when the links change. */
+export class Pipes implements PipeService {
+  readonly #init: PipesInit;
+  readonly #hosted: HostedPeers;
+  readonly #limits: PipeLimits;
+  readonly #onError: (error: unknown) => void;
+  readonly #registry: PipeRegistry;
+  readonly #listeners = new Listeners();
+  readonly #acceptor: PipeAcceptor;
+  readonly #resumption: Resumption;
+  readonly #ports = new Map<Link, LinkPort>();
+  readonly #subscription: { unsubscribe(): void };
+  #loopback: LinkPort | undefined;
+  #closed = false;
+
+  /** Becomes the user of the endpoint's links: to be made before the first link. */
+  constructor(init: PipesInit) {
+    this.#init = init;
+    this.#hosted = init.hosted ?? NONE_HOSTED;
+    this.#limits = resolvePipeLimits(init.limits);
+    this.#onError = init.onError ?? (() => {});
+    this.#registry = new PipeRegistry(this.#limits.maxPipes);
+    this.#acceptor = new PipeAcceptor({
+      ...init,
+      hosted: this.#hosted,
+      limits: this.#limits,
+      listeners: this.#listeners,
+      registry: this.#registry,
+      makePipe: (accepted) => this.#makeAccepted(accepted),
+      onError: this.#onError,
+    });
+    this.#resumption = new Resumption({
+      clock: init.clock,
+      endpoint: init.endpoint,
+      groups: init.groups,
+      hopTo: (peer) => this.#hopTo(peer),
+      portOf: (link) => this.#ports.get(link),
+    });
+    init.endpoint.carry({ handlerOf: (link) => this.#port(link, false) });
+    this.#subscription = init.endpoint.subscribe({
+      onLinkUp: (link) => this.#resumption.onLinkUp(link),
+      onLinkDown: () => {},
+    });
+  }
+
+  listen(init: ListenInit, onPipe: (pipe: Pipe) => void): PipeListener {
+    return this.#listeners.add(init, onPipe);
+  }
+
+  serve(init: ListenInit, handler: RequestHandler): PipeListener {
+    return this.#listeners.add({ kinds: ['request'], ...init }, (pipe) => {
+      // Listeners get nothing but pipe ends.
+      new RequestServer(pipe as PipeEnd, handler, this.#onError);
+    });
+  }
+
+  async requester(init: Omit<ConnectInit, 'kind'>): Promise<RequestPipe> {
+    return new RequestClient(await this.#connect({ ...init, kind: 'request' }), this.#init.clock);
+  }
+
+  connect(init: ConnectInit): Promise<Pipe> {
+    return this.#connect(init);
+  }
+
+  /** Ends the pipes of a group whose members may not have them any more: after a revocation, or when the group was left. */
+  recheck(group: GroupId): void {
+    const access = this.#init.groups.access(group);
+    for (const pipe of this.#registry.all()) {
+      if (pipe.group !== group) continue;
+      try {
+        if (access === undefined) throw new PipevineError('refused', `Group ${shortGroupId(group)} was left.`);
+        access.verify(pipe.remotePeer, pipe.credential?.encoded ?? new Uint8Array(0));
+      } catch (error) {
+        pipe.fail(error instanceof PipevineError ? error : new PipevineError('internal', String(error)));
+      }
+    }
+  }
+
+  /** How full the tables are. */
+  status(): Readonly<Record<string, PipeBound>> {
+    const pipes = this.#registry.all();
+    const ports = [...this.#ports.values()];
+    const counters = pipes.map((pipe) => pipe.counters);
+    const most = (values: readonly number[]): number => Math.max(0, ...values);
+    const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+    const { sendBufferBytes, windowBytes, maxChannelsPerLink, maxHalfBoundPerLink, receiveBytesPerLink } = this.#limits;
+    return {
+      // Dropped: BINDs of others that were answered with a no, whatever the reason.
+      pipes: { used: this.#registry.size, limit: this.#registry.limit, dropped: this.#acceptor.refused },
+      'pipe channels of one link': {
+        used: most(ports.map((port) => port.channels.used)),
+        limit: maxChannelsPerLink,
+        dropped: sum(ports.map((port) => port.unheard)),
+      },
+      'pipe half-bound of one link': {
+        used: most(ports.map((port) => port.halfBound)),
+        limit: maxHalfBoundPerLink,
+        dropped: 0,
+      },
+      'pipe large-message bytes of one link': {
+        used: most(ports.map((port) => port.budget.usedBytes)),
+        limit: receiveBytesPerLink,
+        dropped: sum(ports.map((port) => port.budget.refused)),
+      },
+      'pipe unacknowledged bytes of one pipe': {
+        used: most(counters.map((counter) => counter.unacknowledgedBytes)),
+        limit: sendBufferBytes,
+        dropped: sum(counters.map((counter) => counter.dropped)),
+      },
+      'pipe unread bytes of one pipe': {
+        used: most(counters.map((counter) => counter.unreadBytes)),
+        limit: windowBytes,
+        dropped: 0,
+      },
+    };
+  }
+
+  /** Closes all pipes, flushing each for `timeoutMs` (default 1 s) at most, and accepts no more. Idempotent. */
+  async close(options: WaitOptions = {}): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#registry.all().map((pipe) => pipe.close({ timeoutMs: 1_000, ...options })));
+    this.#subscription.unsubscribe();
+    this.#resumption.close();
+    this.#loopback?.link.close('done', '');
+    this.#loopback = undefined;
+  }
+
+  async #connect(init: ConnectInit): Promise<PipeEnd> {
+    const { clock, groups, identity: own } = this.#init;
+    const { identity = own, timeoutMs = CONNECT_TIMEOUT_MS } = init;
+    requirePipeName(init.name);
+    const access = groups.access(init.group);
+    if (access === undefined) {
+      throw new PipevineError('refused', `This peer is no member of group ${shortGroupId(init.group)}; join it first.`);
+    }
+    access.credentialOf(identity.id);
+    const deadlineMs = clock.monotonicMs() + timeoutMs;
+    const firstId = this.#init.random.bytes(16);
+    for (let again = 0; ; again++) {
+      if (this.#closed) throw new PipevineError('closed', 'The peer shuts down.');
+      if (!this.#registry.hasRoom()) {
+        throw new PipevineError('overloaded', `This peer has ${this.#registry.limit} pipes, its limit; close some.`);
+      }
+      const options = { ...init, timeoutMs: Math.max(0, deadlineMs - clock.monotonicMs()) };
+      if (options.timeoutMs === 0) {
+        throw new PipevineError('timeout', `Each link to peer ${shortPeerId(init.peer)} went down while binding.`);
+      }
+      const port = await this.#portTo(init.peer, options);
+      if (port === undefined) {
+        await pause(clock, LINK_LOST_PAUSE_MS);
+        continue;
+      }
+      const isUnderLink = port.isLoopback || (port.link.remotePeer === init.peer && identity.id === own.id);
+      const parameters: BindParameters = {
+        // The other end may have a pipe of this id that nobody confirmed; under the link it would recognise it.
+        pipe: isUnderLink || again === 0 ? firstId : this.#init.random.bytes(16),
+        target: peerIdToBytes(init.peer),
+        source: peerIdToBytes(identity.id),
+        group: groupIdToBytes(init.group),
+        name: init.name,
+        kind: codeOfKind(init.kind ?? 'secure'),
+        security: isUnderLink ? PipeSecurityCode.link : PipeSecurityCode.endToEnd,
+      };
+      const pipe = await this.#bind(port, parameters, init, identity, {
+        ...options,
+        timeoutMs: Math.max(0, deadlineMs - clock.monotonicMs()),
+      });
+      if (pipe !== undefined) return pipe;
+    }
+  }
+
+  /** Binds over one link. Undefined when that link went down meanwhile. */
+  async #bind(
+    port: LinkPort,
+    parameters: BindParameters,
+    init: ConnectInit,
+    identity: Identity,
+    options: WaitOptions,
+  ): Promise<PipeEnd | undefined> {
+    const access = this.#init.groups.access(init.group);
+    if (access === undefined) throw new PipevineError('refused', `Group ${shortGroupId(init.group)} was left.`);
+    if (port.channels.full) {
+      throw new PipevineError(
+        'overloaded',
+        `This link carries ${port.channels.capacity} pipes, its limit; close some.`,
+      );
+    }
+    const windowBytes = port.budget.windowFor(this.#limits.windowBytes, MIN_WINDOW_BYTES);
+    let attempt: BindAttempt | undefined;
+    const bound = new Promise<PipeEnd | undefined>((resolve, reject) => {
+      attempt = new BindAttempt({
+        ...this.#init,
+        port,
+        identity,
+        target: init.peer,
+        parameters,
+        access,
+        windowBytes,
+        onBound: (outcome) => {
+          const pipe = this.#makeBound(parameters, init, identity, outcome, windowBytes, port.isLoopback);
+          resolve(pipe);
+          return pipe;
+        },
+        onFailed: (error, linkLost) => {
+          if (linkLost) resolve(undefined);
+          else reject(error);
+        },
+      });
+    });
+    let waiting = true;
+    bound.then(
+      (pipe) => {
+        // Too late for a caller that has gone: nobody would ever close it.
+        if (!waiting) pipe?.close();
+      },
+      () => {},
+    );
+    try {
+      const what = `peer ${shortPeerId(init.peer)} to accept pipe "${init.name}"`;
+      return await abortable(bound, this.#init.clock, options, what);
+    } catch (error) {
+      waiting = false;
+      attempt?.abandon();
+      throw error;
+    }
+  }
+
+  #makeBound(
+    parameters: BindParameters,
+    init: ConnectInit,
+    identity: Identity,
+    outcome: BoundPipe,
+    windowBytes: number,
+    isLoopback: boolean,
+  ): PipeEnd {
+    const pipe = new PipeEnd({
+      ...this.#common(),
+      id: parameters.pipe,
+      role: 'binder',
+      kind: init.kind ?? 'secure',
+      name: init.name,
+      group: init.group,
+      localPeer: identity.id,
+      remotePeer: init.peer,
+      credential: outcome.credential,
+      session: outcome.session,
+      windowBytes,
+    });
+    this.#registry.add(pipe);
+    if (!isLoopback) this.#resumption.add(pipe, parameters);
+    pipe.attach(outcome.binding, outcome.next, outcome.limit);
+    return pipe;
+  }
+
+  #makeAccepted(accepted: AcceptedPipe): PipeEnd {
+    const { frame, localPeer, remotePeer, credential, session, windowBytes } = accepted;
+    const pipe = new PipeEnd({
+      ...this.#common(),
+      id: frame.pipe,
+      role: 'acceptor',
+      kind: kindOfCode(frame.kind),
+      name: frame.name,
+      group: groupIdFromBytes(frame.group),
+      localPeer,
+      remotePeer,
+      credential,
+      session,
+      windowBytes,
+    });
+    this.#registry.add(pipe);
+    return pipe;
+  }
+
+  #common() {
+    return {
+      clock: this.#init.clock,
+      limits: this.#limits,
+      onError: this.#onError,
+      onSuspended: (pipe: PipeEnd) => this.#resumption.onSuspended(pipe),
+      onEnded: (pipe: PipeEnd) => {
+        this.#registry.delete(pipe);
+        this.#resumption.delete(pipe);
+      },
+    };
+  }
+
+  /** The neighbour over which a peer is reached. */
+  #hopTo(peer: PeerId): PeerId {
+    if (this.#init.endpoint.linkTo(peer) !== undefined) return peer;
+    return this.#init.routes.hostOf(peer) ?? peer;
+  }
+
+  async #portTo(peer: PeerId, options: WaitOptions): Promise<LinkPort | undefined> {
+    if (peer === this.#init.identity.id || this.#hosted.find(peer) !== undefined) return this.#loopbackPort();
+    const link = await this.#init.endpoint.connect(this.#hopTo(peer), options);
+    return this.#ports.get(link);
+  }
+
+  #loopbackPort(): LinkPort {
+    if (this.#loopback !== undefined) return this.#loopback;
+    const [binder, acceptor] = LoopbackLink.pair(this.#init.identity.id, this.#init.clock);
+    acceptor.start(this.#port(acceptor, true));
+    this.#loopback = this.#port(binder, true);
+    binder.start(this.#loopback);
+    return this.#loopback;
+  }
+
+  #port(link: Link, isLoopback: boolean): LinkPort & LinkHandler {
+    const port = new LinkPort({
+      link,
+      clock: this.#init.clock,
+      limits: this.#limits,
+      isLoopback,
+      onBind: (at, frame) => this.#acceptor.onBind(at, frame),
+      onClosed: () => this.#ports.delete(link),
+    });
+    this.#ports.set(link, port);
+    return port;
+  }
+}
+
+function pause(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.setTimer(delayMs, resolve);
+  });
+}

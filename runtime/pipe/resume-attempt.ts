@@ -1,0 +1,113 @@
+import { PipevineError } from '../error/pipevine-error.ts';
+import type { Clock } from '../platform/clock.ts';
+import { type BindParameters, type BoundFrame, FrameType } from '../wire/frame.ts';
+import { Binding, type BindingOwner } from './binding.ts';
+import type { PumpResult } from './frame-carrier.ts';
+import type { LinkPort } from './link-port.ts';
+import type { PipeEnd } from './pipe-end.ts';
+import { decodeSessionField, encodeSessionField, type SessionField } from './session-field.ts';
+
+export interface ResumeAttemptInit {
+  readonly port: LinkPort;
+  readonly clock: Clock;
+  readonly pipe: PipeEnd;
+  readonly parameters: BindParameters;
+  /** The credential to show where the link protects the pipe. */
+  readonly credential: Uint8Array;
+  /** `later`: the other side has no room now. */
+  readonly onEnded: (result: 'bound' | 'link-lost' | 'later' | PipevineError) => void;
+}
+
+/** The binder's side of binding a pipe again, over another link: both tell what they still want, and go on there. */
+export class ResumeAttempt implements BindingOwner {
+  readonly port: LinkPort;
+  readonly #init: ResumeAttemptInit;
+  readonly #binding: Binding;
+  readonly #counter: number;
+  #over = false;
+
+  /** The port must have a channel free. */
+  constructor(init: ResumeAttemptInit) {
+    const { pipe, parameters, credential } = init;
+    this.port = init.port;
+    this.#init = init;
+    this.#counter = ++pipe.bindCounter;
+    this.#binding = new Binding(init.port, init.clock, this);
+    this.#binding.sendRepeatedly({
+      type: FrameType.bind,
+      channel: this.#binding.channel,
+      ...parameters,
+      ...pipe.flow,
+      credential,
+      session: encodeSessionField(resumeField(pipe, this.#counter)),
+    });
+  }
+
+  abandon(): void {
+    this.#over = true;
+    this.#binding.unbind('aborted', 'The pipe was closed meanwhile.');
+  }
+
+  onBound(frame: BoundFrame): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#binding.stopRepeating();
+    this.#binding.bindTo(frame.ownChannel);
+    const { pipe } = this.#init;
+    try {
+      requireProof(pipe, frame, this.#counter);
+      pipe.attach(this.#binding, frame.next, frame.limit);
+      this.#init.onEnded('bound');
+    } catch (cause) {
+      const error = cause instanceof PipevineError ? cause : new PipevineError('internal', String(cause), { cause });
+      this.#binding.unbind(error.code, error.message);
+      this.#init.onEnded(error);
+    }
+  }
+
+  onUnbind(error: PipevineError | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    if (error?.code === 'overloaded' || error?.code === 'busy') return this.#init.onEnded('later');
+    const restarted = error === undefined || error.code === 'not-found';
+    const message = 'The other side restarted and does not know this pipe any more; connect again.';
+    this.#init.onEnded(restarted ? new PipevineError('closed', message) : error);
+  }
+
+  onLinkClosed(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#init.onEnded('link-lost');
+  }
+
+  onAck(): void {}
+  onData(): void {}
+  onConfirm(): void {}
+  acknowledge(): void {}
+
+  endRecord(): boolean {
+    return false;
+  }
+
+  pump(): PumpResult {
+    return 'idle';
+  }
+}
+
+/** What BIND says to go on with a pipe, and BOUND answers: with a session of its own, proof that it is the same peer. */
+export function resumeField(pipe: PipeEnd, counter: number): SessionField {
+  if (pipe.session === undefined) return { type: 'resume', proof: undefined };
+  const mac = pipe.session.proof({ pipe: pipe.id, counter, ...pipe.flow });
+  return { type: 'resume', proof: { counter, mac } };
+}
+
+function requireProof(pipe: PipeEnd, frame: BoundFrame, counter: number): void {
+  if (pipe.session === undefined) return;
+  const field = decodeSessionField(frame.session);
+  const { next, limit } = frame;
+  const isProven =
+    field.type === 'resume' &&
+    field.proof?.counter === counter &&
+    pipe.session.isProof({ pipe: pipe.id, counter, next, limit }, field.proof.mac);
+  if (!isProven) throw new PipevineError('forged', 'Someone else than the peer of this pipe answered its resumption.');
+}

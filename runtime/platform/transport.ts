@@ -1,0 +1,58 @@
+import type { PipevineError } from '../error/pipevine-error.ts';
+
+/** Text of the form `scheme://rest`, for example `tcp://192.168.1.5:4001`, `tcp://[fe80::1%25eth0]:4001`, `mem://a`. */
+export type EndpointAddress = string;
+
+/** What a connection tells its owner. No callback comes before `start`, none after `onClosed`. */
+export interface ConnectionHandler {
+  /** Stream: the next bytes, cut anywhere. Datagram: one whole packet. The array is the handler's from now on. */
+  onBytes(bytes: Uint8Array): void;
+  /** What was written has drained below the low-water mark, after `write` had returned false. */
+  onWritable(): void;
+  /** Called exactly once; without an error when either side closed in good order. */
+  onClosed(error?: PipevineError): void;
+}
+
+/** Bytes to and from one address, not yet authenticated. A stream keeps order and loses nothing; a datagram may do neither. */
+export interface Connection {
+  readonly kind: 'stream' | 'datagram';
+  readonly localAddress: EndpointAddress;
+  readonly remoteAddress: EndpointAddress;
+  /** Largest packet of a datagram connection; Infinity for a stream. */
+  readonly maxPacketBytes: number;
+  /** Takes the handler; bytes that came earlier are delivered then. Called once. */
+  start(handler: ConnectionHandler): void;
+  /**
+   * Writes the chunks as one run of bytes (a stream: in one system call where the platform can) or as one packet.
+   * Takes ownership of the chunks. Returns false when the caller should wait for `onWritable`; they are queued all
+   * the same, so the caller must stop: the queue is bounded by that obedience alone.
+   */
+  write(chunks: readonly Uint8Array[]): boolean;
+  /** Stops `onBytes` until `resume`; back-pressure towards the sender where the transport has it. */
+  pause(): void;
+  resume(): void;
+  /** Flushes what was written, then closes. Idempotent. */
+  close(): void;
+  /** Closes at once and drops what was not yet sent. Idempotent. */
+  abort(): void;
+}
+
+export interface TransportListener {
+  /** The addresses that others can dial: a wildcard is expanded to those of the machine's interfaces, port 0 to the real port. */
+  readonly addresses: readonly EndpointAddress[];
+  close(): Promise<void>;
+}
+
+export interface DialOptions {
+  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
+}
+
+/** Carries connections for one or more address schemes. */
+export interface Transport {
+  readonly schemes: readonly string[];
+  /** Rejects with code `unreachable`, `timeout`, `aborted` or `invalid-address`. */
+  dial(address: EndpointAddress, options?: DialOptions): Promise<Connection>;
+  /** Rejects with code `address-in-use` (the message names the address), `invalid-address` or `permission-denied`. */
+  listen(address: EndpointAddress, onConnection: (connection: Connection) => void): Promise<TransportListener>;
+}

@@ -1,0 +1,62 @@
+/**
+ * Runs all tests: `npm test`, or `npm test -- FILTER...` with any argument of vitest. Tests that need a Debian package are
+ * left out, visibly, where it is missing; in CI (CI=true) that is a failure. The last line is `N passed, N failed`.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Outcome, outcomeOf } from './outcome.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const VITEST = join(ROOT, 'node_modules/vitest/vitest.mjs');
+/** By convention every test that needs the package has its name in its own. */
+const MOSQUITTO_TESTS = ['test/interop/mosquitto*.test.ts', 'test/e2e/*mosquitto*.test.ts'];
+
+/** Debian puts mosquitto into /usr/sbin, which is not on everybody's PATH. */
+const ENVIRONMENT = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin` };
+
+const isContinuousIntegration = process.env.CI === 'true' || process.env.CI === '1';
+const folder = mkdtempSync(join(tmpdir(), 'pipevine-test-run-'));
+const report = join(folder, 'report.json');
+
+function hasMosquitto(): boolean {
+  return spawnSync('mosquitto', ['-h'], { stdio: 'ignore', env: ENVIRONMENT }).error === undefined;
+}
+
+function runVitest(excluded: readonly string[]): { outcome: Outcome; status: number } {
+  const child = spawnSync(
+    process.execPath,
+    [VITEST, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...process.argv.slice(2)],
+    { cwd: ROOT, stdio: 'inherit', env: { ...ENVIRONMENT, PIPEVINE_TEST_EXCLUDE: excluded.join(',') } },
+  );
+  let text: string | undefined;
+  try {
+    text = readFileSync(report, 'utf8');
+  } catch {
+    // vitest ended before it could write one: its own output says why.
+  }
+  return { outcome: outcomeOf(text), status: child.status ?? 1 };
+}
+
+const complete = hasMosquitto();
+const { outcome, status } = runVitest(complete ? [] : MOSQUITTO_TESTS);
+rmSync(folder, { recursive: true, force: true });
+
+let failed = status !== 0 || outcome.failed > 0;
+if (outcome.skipped > 0) {
+  console.log(`${outcome.skipped} tests are marked as skipped${isContinuousIntegration ? ': not allowed in CI' : ''}.`);
+  failed ||= isContinuousIntegration;
+}
+if (!complete) {
+  console.log(
+    `Left out: the tests that need mosquitto (${MOSQUITTO_TESTS.join(', ')}). To run them too: apt-get install mosquitto`,
+  );
+  if (isContinuousIntegration) console.log('In CI nothing may be left out, so this run has failed.');
+  failed ||= isContinuousIntegration;
+}
+// A run that fails without a failed test (vitest itself broke, or an error was thrown outside of tests) counts as one.
+const failures = outcome.failed === 0 && status !== 0 ? 1 : outcome.failed;
+console.log(`${outcome.passed} passed, ${failures} failed`);
+process.exitCode = failed ? 1 : 0;

@@ -1,0 +1,40 @@
+import { defineConfig } from 'vitest/config';
+
+/** Tests that start processes of their own: after the others, one file at a time, with longer deadlines. */
+const PROCESS_TESTS = ['test/e2e/**/*.test.ts', 'test/interop/**/*.test.ts', 'test/docs/**/*.test.ts'];
+/** What test/run.ts leaves out on this machine, separated by commas. Exclusions of the command line do not reach projects. */
+const LEFT_OUT = (process.env.PIPEVINE_TEST_EXCLUDE ?? '').split(',').filter((pattern) => pattern !== '');
+const IGNORED = ['**/node_modules/**', '**/dist/**', ...LEFT_OUT];
+
+export default defineConfig({
+  test: {
+    environment: 'node',
+    globals: false,
+    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['**/*.test.ts'],
+          exclude: [...IGNORED, ...PROCESS_TESTS],
+          testTimeout: 20_000,
+          hookTimeout: 20_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'processes',
+          include: PROCESS_TESTS,
+          exclude: IGNORED,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
