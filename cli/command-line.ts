@@ -1,9 +1,11 @@
 import { PipevineError } from '@pipevine/runtime';
 import { helpText } from './arguments/help-text.ts';
 import { parseArguments } from './arguments/parse-arguments.ts';
-import { COMMANDS } from './commands/command-table.ts';
+import type { Administration } from './commands/command-context.ts';
+import { commandTable } from './commands/command-table.ts';
 import { type Environment, loadSettings } from './config/settings.ts';
 import type { GatewayModule } from './daemon/devices.ts';
+import { type Input, NO_INPUT } from './input/input.ts';
 import { EXIT, exitCodeOf } from './output/exit-code.ts';
 import { Output, type TextSink } from './output/output.ts';
 import { VERSION } from './version.ts';
@@ -16,19 +18,24 @@ export interface CommandLineInit {
   readonly signal: AbortSignal;
   /** What a gateway needs besides a peer. Absent in a build for edges. */
   readonly loadGateway?: () => Promise<GatewayModule>;
+  /** What those who run groups need. Absent in a build for edges. */
+  readonly administration?: Administration;
+  /** Where a person, or a pipe, can be asked. Default: nobody can. */
+  readonly input?: Input;
   /** Draws a text as a QR code. Absent where nobody is shown one. */
   readonly drawQrCode?: (text: string) => Promise<string>;
 }
 
 /** Runs one command line and resolves with the exit code. Prints all errors; never rejects. */
 export async function runCommandLine(args: readonly string[], init: CommandLineInit): Promise<number> {
-  const { env, out, err, signal, loadGateway, drawQrCode } = init;
+  const { env, out, err, signal, loadGateway, administration, drawQrCode, input = NO_INPUT } = init;
+  const table = commandTable(administration?.commands);
   const outputOf = (json: boolean) => new Output({ json, out, err, debug: Boolean(env.PIPEVINE_DEBUG) });
   let output = outputOf(args.includes('--json'));
   try {
-    const parsed = parseArguments(args, COMMANDS);
+    const parsed = parseArguments(args, table);
     if (parsed.type !== 'run') {
-      out.write(`${parsed.type === 'version' ? VERSION : helpText(COMMANDS, parsed.command)}\n`);
+      out.write(`${parsed.type === 'version' ? VERSION : helpText(table, parsed.topic)}\n`);
       return EXIT.done;
     }
     const settings = await loadSettings(parsed.flags, env);
@@ -38,6 +45,8 @@ export async function runCommandLine(args: readonly string[], init: CommandLineI
       output,
       env,
       signal,
+      input,
+      ...(administration === undefined ? {} : { administration }),
       ...(loadGateway === undefined ? {} : { loadGateway }),
       ...(drawQrCode === undefined ? {} : { drawQrCode }),
     };

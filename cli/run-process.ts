@@ -1,10 +1,13 @@
 import { type CommandLineInit, runCommandLine } from './command-line.ts';
+import { processInput } from './input/process-input.ts';
 import { EXIT } from './output/exit-code.ts';
 
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
 
 /** Runs the command line of this process, with its environment, streams and signals. */
-export async function runProcess(init: Pick<CommandLineInit, 'loadGateway' | 'drawQrCode'>): Promise<void> {
+export async function runProcess(
+  init: Pick<CommandLineInit, 'loadGateway' | 'administration' | 'drawQrCode'>,
+): Promise<void> {
   const controller = new AbortController();
   for (const [signal, number] of Object.entries(SIGNAL_NUMBERS)) {
     process.on(signal, () => {
@@ -21,5 +24,13 @@ export async function runProcess(init: Pick<CommandLineInit, 'loadGateway' | 'dr
     });
   }
   const { env, stdout: out, stderr: err } = process;
-  process.exitCode = await runCommandLine(process.argv.slice(2), { env, out, err, signal: controller.signal, ...init });
+  const input = processInput(() => process.stdin, err);
+  process.exitCode = await runCommandLine(process.argv.slice(2), {
+    env,
+    out,
+    err,
+    signal: controller.signal,
+    input,
+    ...init,
+  });
 }

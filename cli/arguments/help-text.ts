@@ -1,21 +1,24 @@
 import { OPTIONS, type OptionKey, type OptionSpec, variableOf } from '../config/options.ts';
 import { table } from '../output/table.ts';
-import { type CommandSpec, GENERAL_SETTINGS } from './command-spec.ts';
+import { type CommandSpec, type CommandTable, GENERAL_SETTINGS } from './command-spec.ts';
 
 const FOOTER = `Things and peers are named by name, by id, or by the beginning of either, if only one has it.
 Every option is also a variable (PIPEVINE_HOME for --home) and a key of pipevine.yaml.
 Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 timed out, 5 refused.`;
 
-/** What `pipevine help` prints: all commands, or one of them. */
-export function helpText(commands: readonly CommandSpec[], command: CommandSpec | undefined): string {
-  if (command !== undefined) return commandHelp(command);
+/** What `pipevine help` prints: all commands, those of one family, or one. */
+export function helpText({ commands, families }: CommandTable, topic: CommandSpec | string | undefined): string {
+  if (typeof topic === 'string') return familyHelp(topic, families.get(topic) ?? '', commands);
+  if (topic !== undefined) return commandHelp(topic);
+  const single = commands.filter(({ name }) => !name.includes(' '));
   return [
     'Pipevine: an overlay of peers for small devices and gateways',
     '',
     'Usage: pipevine COMMAND [OPTIONS]',
     '',
     indented([
-      ...commands.map((each) => [[each.name, ...each.parameters].join(' '), each.description]),
+      ...single.map((each) => [[each.name, ...each.parameters].join(' '), each.description]),
+      ...[...families].map(([name, description]) => [`${name} COMMAND`, description]),
       ['help [COMMAND]', 'show this, or the help of a command'],
     ]),
     '',
@@ -26,8 +29,24 @@ export function helpText(commands: readonly CommandSpec[], command: CommandSpec 
   ].join('\n');
 }
 
+function familyHelp(family: string, description: string, commands: readonly CommandSpec[]): string {
+  const members = commands.filter(({ name }) => name.startsWith(`${family} `));
+  return [
+    `Usage: pipevine ${family} COMMAND [OPTIONS]`,
+    '',
+    `  ${description}`,
+    '',
+    indented(members.map((each) => [[each.name, ...each.parameters].join(' '), each.description])),
+    '',
+    `\`pipevine help ${family} COMMAND\` explains one.`,
+  ].join('\n');
+}
+
 function commandHelp({ name, parameters, description, settings, options }: CommandSpec): string {
-  const local = options.map(({ key, placeholder, description: text }) => [`--${key} ${placeholder}`, text]);
+  const local = options.map(({ key, placeholder, description: text }) => [
+    placeholder === undefined ? `--${key}` : `--${key} ${placeholder}`,
+    text,
+  ]);
   const own = [...local, ...settingRows(settings)];
   return [
     `Usage: pipevine ${[name, ...parameters].join(' ')}${own.length > 0 ? ' [OPTIONS]' : ''}`,

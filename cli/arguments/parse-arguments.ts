@@ -2,11 +2,12 @@ import { PipevineError } from '@pipevine/runtime';
 import { OPTIONS, type OptionKey, type OptionSpec } from '../config/options.ts';
 import type { Flags } from '../config/settings.ts';
 import { nearestNames } from '../naming/nearest-name.ts';
-import { type Arguments, type CommandSpec, GENERAL_SETTINGS } from './command-spec.ts';
+import { type Arguments, type CommandSpec, type CommandTable, GENERAL_SETTINGS } from './command-spec.ts';
 
 export type Parsed =
   | { readonly type: 'run'; readonly command: CommandSpec; readonly flags: Flags; readonly given: Arguments }
-  | { readonly type: 'help'; readonly command: CommandSpec | undefined }
+  /** Of one command, of a family by its name, or of all. */
+  | { readonly type: 'help'; readonly topic: CommandSpec | string | undefined }
   | { readonly type: 'version' };
 
 interface Flag {
@@ -18,8 +19,8 @@ interface Flag {
  * Reads a command line: `--key VALUE`, `--key=VALUE`, `--switch`, `--no-switch`, in any place; `--` ends the options; a
  * negative number is an argument. Throws `invalid-argument`, in one line, with the nearest name for a typo.
  */
-export function parseArguments(args: readonly string[], commands: readonly CommandSpec[]): Parsed {
-  const takesValue = valueOptions(commands);
+export function parseArguments(args: readonly string[], table: CommandTable): Parsed {
+  const takesValue = valueOptions(table.commands);
   const words: string[] = [];
   const flags: Flag[] = [];
   let help = false;
@@ -42,13 +43,15 @@ export function parseArguments(args: readonly string[], commands: readonly Comma
       }
     }
   }
-  const [name, ...positionals] = words;
-  if (name === 'help' || help) {
-    const wanted = name === 'help' ? positionals[0] : name;
-    return { type: 'help', command: wanted === undefined ? undefined : commandOf(wanted, commands) };
+  const [first] = words;
+  if (first === 'help' || help) {
+    const topic = first === 'help' ? words.slice(1) : words;
+    return { type: 'help', topic: topic.length === 0 ? undefined : commandOf(topic, table) };
   }
-  if (name === undefined) throw usage('expected a command');
-  const command = commandOf(name, commands);
+  if (first === undefined) throw usage('expected a command');
+  const command = commandOf(words, table);
+  if (typeof command === 'string') return { type: 'help', topic: command };
+  const positionals = words.slice(command.name.split(' ').length);
   const settings = sortFlags(command, flags);
   checkCount(command, positionals);
   return { type: 'run', command, flags: settings, given: { positionals, local: localOf(command, flags) } };
@@ -59,7 +62,9 @@ function valueOptions(commands: readonly CommandSpec[]): Map<string, boolean> {
   const settings = OPTIONS.map((option: OptionSpec): [string, boolean] => [option.key, option.type !== 'boolean']);
   return new Map([
     ...settings,
-    ...commands.flatMap(({ options }) => options.map(({ key }): [string, boolean] => [key, true])),
+    ...commands.flatMap(({ options }) =>
+      options.map(({ key, placeholder }): [string, boolean] => [key, placeholder !== undefined]),
+    ),
   ]);
 }
 
@@ -68,15 +73,21 @@ function switchOf(key: string, value: string | undefined): Flag {
   return key.startsWith('no-') ? { key: key.slice(3), value: false } : { key, value: true };
 }
 
-function commandOf(name: string, commands: readonly CommandSpec[]): CommandSpec {
-  const command = commands.find((each) => each.name === name);
+/** The command that the first words name; a family's name when nothing follows it. */
+function commandOf([first = '', second]: readonly string[], table: CommandTable): CommandSpec | string {
+  const isFamily = table.families.has(first);
+  if (isFamily && second === undefined) return first;
+  const name = isFamily ? `${first} ${second}` : first;
+  const command = table.commands.find((each) => each.name === name);
   if (command !== undefined) return command;
-  const [near] = nearestNames(
-    name,
-    commands.map((each) => each.name),
-    1,
-  );
-  throw usage(`there is no command "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`);
+  const names = table.commands.map((each) => each.name);
+  const siblings = names.filter((each) => each.startsWith(`${first} `)).map((each) => each.slice(first.length + 1));
+  // Compared without the family's word, which would make all of them alike.
+  const [near] = isFamily
+    ? nearestNames(second ?? '', siblings, 1).map((each) => `${first} ${each}`)
+    : nearestNames(first, [...names.filter((each) => !each.includes(' ')), ...table.families.keys()], 1);
+  const hint = near === undefined ? (table.lacking ?? '') : `did you mean "${near}"?`;
+  throw usage(`there is no command "${name}"${hint && `; ${hint}`}`, isFamily ? first : undefined);
 }
 
 function checkCount({ name, parameters }: CommandSpec, positionals: readonly string[]): void {
@@ -109,8 +120,12 @@ function sortFlags(command: CommandSpec, flags: readonly Flag[]): Flags {
 
 function localOf(command: CommandSpec, flags: readonly Flag[]): Record<string, readonly string[]> {
   const local: Record<string, readonly string[]> = {};
-  for (const { key, repeatable } of command.options) {
-    const values = flags.filter((flag) => flag.key === key).map((flag) => String(flag.value));
+  for (const { key, placeholder, repeatable } of command.options) {
+    const given = flags.filter((flag) => flag.key === key);
+    if (placeholder === undefined && given.some(({ value }) => typeof value === 'string')) {
+      throw usage(`--${key} takes no value`, command.name);
+    }
+    const values = given.map(({ value }) => String(value));
     if (values.length > 0) local[key] = repeatable === true ? values : values.slice(-1);
   }
   return local;

@@ -1,10 +1,21 @@
 import { type JsonValue, PipevineError } from '@pipevine/runtime';
+import type { CommandSpec } from '../arguments/command-spec.ts';
 import type { Environment, Settings } from '../config/settings.ts';
 import { ControlClient } from '../control/control-client.ts';
+import type { ControlMethods } from '../control/control-server.ts';
 import type { Params } from '../control/json-rpc.ts';
+import type { ControlledDaemon } from '../daemon/control-methods.ts';
 import type { GatewayModule } from '../daemon/devices.ts';
 import { controlSocketOf } from '../home/control-socket.ts';
+import type { Input } from '../input/input.ts';
 import type { Output } from '../output/output.ts';
+import { printable } from '../output/printable.ts';
+
+/** What those who run groups need: commands, and the daemon's methods behind them. */
+export interface Administration {
+  readonly commands: readonly CommandSpec[];
+  loadMethods(): Promise<(daemon: ControlledDaemon) => ControlMethods>;
+}
 
 /** What every command gets. */
 export interface CommandContext {
@@ -13,6 +24,8 @@ export interface CommandContext {
   readonly env: Environment;
   /** Aborted by the first Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;
+  readonly input: Input;
+  readonly administration?: Administration;
   readonly loadGateway?: () => Promise<GatewayModule>;
   readonly drawQrCode?: (text: string) => Promise<string>;
 }
@@ -69,6 +82,8 @@ export function withTimeout(params: Params, timeoutMs: number | undefined): Para
 }
 
 export const textOf = (value: JsonValue | undefined): string => (typeof value === 'string' ? value : '');
+/** A text of others, for a terminal. */
+export const nameOf = (value: JsonValue | undefined): string => printable(textOf(value));
 export const listOf = (value: JsonValue | undefined): readonly string[] =>
   Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 /** The part of a URN that people can tell apart. */
@@ -76,3 +91,6 @@ export const shortId = (id: JsonValue | undefined): string =>
   textOf(id)
     .replace(/^urn:pipevine:\w+:/, '')
     .slice(0, 8);
+/** The items that are objects. */
+export const objectsOf = (value: JsonValue | undefined): readonly Params[] =>
+  Array.isArray(value) ? value.filter((item) => typeof item === 'object' && item !== null && !Array.isArray(item)) : [];

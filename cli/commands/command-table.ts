@@ -1,14 +1,32 @@
-import type { CommandSpec, LocalOption } from '../arguments/command-spec.ts';
+import type { CommandSpec, CommandTable, LocalOption } from '../arguments/command-spec.ts';
 import type { OptionKey } from '../config/options.ts';
+import { GROUP } from './group-option.ts';
+import { PASSWORD_FILE } from './password-option.ts';
 
 const JOINING: readonly OptionKey[] = ['name', 'seed', 'multicast', 'multicast-port', 'multicast-interface'];
 const MQTT: readonly OptionKey[] = ['mqtt', 'mqtt-password-file', 'mqtt-ca', 'mqtt-listen'];
-const RUNNING: readonly OptionKey[] = ['profile', 'listen', ...JOINING, ...MQTT, 'log-level'];
+const SERVING: readonly OptionKey[] = ['rendezvous', 'peer-info'];
+const RUNNING: readonly OptionKey[] = ['profile', 'listen', ...JOINING, ...MQTT, ...SERVING, 'log-level'];
 
 const NAME: LocalOption = { key: 'name', placeholder: 'GLOB', description: 'only these; * stands for any characters' };
 
-/** Every command. Each loads its part only when it is run: `pipevine read` needs no overlay, just a socket. */
-export const COMMANDS: readonly CommandSpec[] = [
+const FAMILIES = new Map([['group', 'groups of peers: who is in them, and who may do what']]);
+/** For a build without the commands of administrators. */
+const EDGE_ONLY = 'this build is for edge peers; the full pipevine has more commands';
+
+/** All commands of a build, `administration` among them, in the order of the help. */
+export function commandTable(administration?: readonly CommandSpec[]): CommandTable {
+  const all = [...COMMANDS, ...(administration ?? [])];
+  const members = all.filter(({ name }) => name.includes(' ')).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return {
+    commands: [...all.filter(({ name }) => !name.includes(' ')), ...members],
+    families: FAMILIES,
+    lacking: administration === undefined ? EDGE_ONLY : undefined,
+  };
+}
+
+/** What every peer can do. Each loads its part only when it is run: `pipevine read` needs no overlay, just a socket. */
+const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'up',
     parameters: [],
@@ -31,19 +49,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     description: 'join a group by a code or link from its gateway',
     settings: JOINING,
     options: [],
-    run: async (context, { positionals: [code = ''] }) => (await import('./membership.ts')).join(context, code),
-  },
-  {
-    name: 'invite',
-    parameters: [],
-    description: 'make a join code for other machines',
-    settings: [],
-    options: [
-      { key: 'group', placeholder: 'GROUP', description: 'which group, if there are several' },
-      { key: 'lifetime', placeholder: 'TIME', description: 'how long the code can be used: 15min, 24h, 7d' },
-      { key: 'uses', placeholder: 'COUNT', description: 'how many machines it admits' },
-    ],
-    run: async (context, { local }) => (await import('./membership.ts')).invite(context, local),
+    run: async (context, { positionals: [code = ''] }) => (await import('./join.ts')).joinByCode(context, code),
   },
   {
     name: 'status',
@@ -127,5 +133,53 @@ export const COMMANDS: readonly CommandSpec[] = [
     settings: RUNNING,
     options: [],
     run: async (context) => (await import('../doctor/doctor.ts')).doctor(context),
+  },
+  {
+    name: 'info',
+    parameters: ['PEER'],
+    description: 'how another member is: version, uptime, traffic, memory, links, as far as it tells',
+    settings: [],
+    options: [GROUP],
+    run: async (context, { positionals: [peer = ''], local }) => (await import('./info.ts')).info(context, peer, local),
+  },
+  {
+    name: 'group list',
+    parameters: [],
+    description: 'the own groups, and applications that wait',
+    settings: ['seed'],
+    options: [{ key: 'nearby', description: 'groups that can be found and joined, instead' }],
+    run: async (context, { local }) => (await import('./group.ts')).list(context, local),
+  },
+  {
+    name: 'group show',
+    parameters: ['[GROUP]'],
+    description: 'policy, own rights and rendezvous of a group',
+    settings: [],
+    options: [GROUP],
+    run: async (context, given) => (await import('./group.ts')).show(context, given),
+  },
+  {
+    name: 'group join',
+    parameters: ['CODE|NAME|ID'],
+    description: 'join a group: by a code, or by its name or id, and a password or approval if it asks for one',
+    settings: JOINING,
+    options: [PASSWORD_FILE],
+    run: async (context, given) => (await import('./join.ts')).join(context, given),
+  },
+  {
+    name: 'group leave',
+    parameters: ['GROUP'],
+    description: 'give up a membership, or take back an application',
+    settings: [],
+    options: [{ key: 'end', description: 'also if this peer founded the group, which ends with it' }],
+    run: async (context, given) => (await import('./group.ts')).leave(context, given),
+  },
+  {
+    name: 'group members',
+    parameters: ['[GROUP]'],
+    description: 'who is in a group, with which rights, until when',
+    settings: [],
+    options: [GROUP],
+    run: async (context, given) => (await import('./group.ts')).members(context, given),
   },
 ];

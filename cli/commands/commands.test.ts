@@ -91,8 +91,11 @@ describe('observing', () => {
       { type: 'value', reading: { value: 'two', timestampMs: 0 } },
     ];
     const end = new AbortController();
-    const seen = await runAt(daemon.home, ['observe', 'Hall lamp', 'temperature'], end.signal, (text) => {
-      if (text.includes('two')) end.abort();
+    const seen = await runAt(daemon.home, ['observe', 'Hall lamp', 'temperature'], {
+      signal: end.signal,
+      onOut: (text) => {
+        if (text.includes('two')) end.abort();
+      },
     });
     expect(seen).toEqual({ code: 0, out: '1\ntwo\n', err: 'pipevine: resumed\n' });
     await expect.poll(() => daemon.peer.endedObservations).toBe(1);
@@ -101,7 +104,10 @@ describe('observing', () => {
   it('prints an event, and how many were lost', async () => {
     daemon.peer.notices = [{ type: 'event', data: { key: 1 }, timestampMs: 0, lost: 2 }];
     const end = new AbortController();
-    const seen = await runAt(daemon.home, ['observe', 'Hall lamp', 'pressed', '--json'], end.signal, () => end.abort());
+    const seen = await runAt(daemon.home, ['observe', 'Hall lamp', 'pressed', '--json'], {
+      signal: end.signal,
+      onOut: () => end.abort(),
+    });
     expect(lines(seen.out)).toEqual([
       { type: 'event', data: { key: 1 }, timestamp: '1970-01-01T00:00:00.000Z', lost: 2 },
     ]);

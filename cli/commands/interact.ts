@@ -1,7 +1,7 @@
 import type { JsonValue } from '@pipevine/runtime';
 import type { Params } from '../control/json-rpc.ts';
 import { EXIT } from '../output/exit-code.ts';
-import { printable } from '../output/table.ts';
+import { printable } from '../output/printable.ts';
 import { askDaemon, type CommandContext } from './command-context.ts';
 
 /** A value as a shell wants it: text without quotes, all else as JSON. */

@@ -1,9 +1,10 @@
-import type { JsonValue } from '@pipevine/runtime';
 import type { Params } from '../control/json-rpc.ts';
+import { humanBytes } from '../output/bytes.ts';
 import { humanDuration } from '../output/duration.ts';
 import { EXIT } from '../output/exit-code.ts';
 import { table } from '../output/table.ts';
-import { askDaemon, type CommandContext, listOf, shortId, textOf } from './command-context.ts';
+import { askDaemon, type CommandContext, listOf, nameOf, objectsOf, shortId, textOf } from './command-context.ts';
+import { rendezvousText } from './rendezvous-text.ts';
 
 export async function status(context: CommandContext): Promise<number> {
   const report = await askDaemon(context, 'status');
@@ -11,19 +12,23 @@ export async function status(context: CommandContext): Promise<number> {
   return EXIT.done;
 }
 
-const objects = (value: JsonValue | undefined): readonly Params[] =>
-  Array.isArray(value) ? value.filter((item) => typeof item === 'object' && item !== null && !Array.isArray(item)) : [];
-
 export function statusText(report: Params): string {
   const lines = [
     `"${textOf(report.name)}" (${shortId(report.peer)}), ${textOf(report.profile)}, version ${textOf(report.version)}`,
     `  up ${humanDuration(Number(report.uptimeMs))}, ${Math.round(Number(report.memoryBytes) / 1e6)} MB, process ${report.pid}, data in ${textOf(report.home)}`,
     ...listOf(report.addresses).map((address) => `  listening  ${address}`),
-    ...objects(report.groups).map(
-      (group) => `  group      ${textOf(group.name)} (${shortId(group.id)})${withRoles(listOf(group.roles))}`,
+    ...objectsOf(report.groups).map(
+      (group) => `  group      ${nameOf(group.name)} (${shortId(group.id)})${withRoles(listOf(group.roles))}`,
+    ),
+    ...objectsOf(report.groups).flatMap((group) => {
+      const text = rendezvousText(group.rendezvous);
+      return text === undefined ? [] : [`  rendezvous ${text} (${nameOf(group.name)})`];
+    }),
+    ...objectsOf(report.applications).map(
+      (one) => `  applied    to ${nameOf(one.name)} (${shortId(one.group)}), waiting for approval`,
     ),
   ];
-  const links = objects(report.links);
+  const links = objectsOf(report.links);
   lines.push('', links.length === 0 ? 'No links.' : '');
   if (links.length > 0) {
     lines.pop();
@@ -34,8 +39,8 @@ export function statusText(report: Params): string {
           shortId(link.peer),
           textOf(link.address),
           typeof link.rttMs === 'number' ? `${link.rttMs.toFixed(1)} ms` : '-',
-          bytes(link.bytesIn),
-          bytes(link.bytesOut),
+          humanBytes(link.bytesIn),
+          humanBytes(link.bytesOut),
         ]),
       ),
     );
@@ -69,9 +74,3 @@ export function statusText(report: Params): string {
 }
 
 const withRoles = (roles: readonly string[]) => (roles.length === 0 ? '' : `, ${roles.join(', ')}`);
-
-function bytes(value: JsonValue | undefined): string {
-  const count = Number(value ?? 0);
-  if (count < 10_000) return `${count} B`;
-  return count < 10_000_000 ? `${Math.round(count / 1e3)} kB` : `${Math.round(count / 1e6)} MB`;
-}

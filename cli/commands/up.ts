@@ -6,7 +6,7 @@ import type { CommandContext } from './command-context.ts';
 
 /** Runs a peer until it is stopped. */
 export async function up(context: CommandContext): Promise<number> {
-  const { settings, output, env, signal, loadGateway } = context;
+  const { settings, output, env, signal, loadGateway, administration } = context;
   const profile: Profile = settings.profile ?? (loadGateway === undefined ? 'edge' : 'gateway');
   const log = new Log({
     level: settings.logLevel,
@@ -21,6 +21,7 @@ export async function up(context: CommandContext): Promise<number> {
     log,
     env,
     ...(loadGateway === undefined ? {} : { loadGateway }),
+    ...(administration === undefined ? {} : { administration }),
   });
   const { link } = daemon.ready;
   const qr = link === null || output.json ? undefined : await context.drawQrCode?.(link);

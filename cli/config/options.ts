@@ -93,6 +93,20 @@ export const OPTIONS = [
     description: 'network interface for local discovery, such as eth0, and no other; repeat for more',
   },
   {
+    key: 'rendezvous',
+    type: 'string',
+    placeholder: 'MODE',
+    description: 'serve groups as a rendezvous: never, auto (when no other answers) or always',
+    choices: ['never', 'auto', 'always'],
+  },
+  {
+    key: 'peer-info',
+    type: 'string',
+    placeholder: 'WHOM',
+    description: 'who may ask this peer about uptime, traffic and memory: members, administrators or nobody',
+    choices: ['members', 'administrators', 'nobody'],
+  },
+  {
     key: 'timeout',
     type: 'number',
     placeholder: 'SECONDS',

@@ -8,6 +8,8 @@ import { type OptionValue, optionFault, parseOptionText } from './option-value.t
 import { OPTIONS, type OptionKey, type OptionSpec, variableOf } from './options.ts';
 
 export type Profile = 'edge' | 'gateway';
+export type RendezvousSetting = 'never' | 'auto' | 'always';
+export type PeerInfoSetting = 'members' | 'administrators' | 'nobody';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** Everything that can be set, after precedence: flag, then variable, then file, then default. */
@@ -29,6 +31,9 @@ export interface Settings {
   readonly multicastPort: number | undefined;
   /** Empty: all. */
   readonly multicastInterface: readonly string[];
+  /** Undefined: the profile's default. */
+  readonly rendezvous: RendezvousSetting | undefined;
+  readonly peerInfo: PeerInfoSetting | undefined;
   readonly timeoutMs: number | undefined;
   readonly logLevel: LogLevel;
   readonly json: boolean;
@@ -72,6 +77,8 @@ export async function loadSettings(flags: Flags, env: Environment): Promise<Sett
     multicast: given.get('multicast') !== false,
     multicastPort: number(given, 'multicast-port'),
     multicastInterface: list(given, 'multicast-interface'),
+    rendezvous: text(given, 'rendezvous') as RendezvousSetting | undefined, // one of its choices: checked
+    peerInfo: text(given, 'peer-info') as PeerInfoSetting | undefined, // as above
     timeoutMs: given.has('timeout') ? Number(given.get('timeout')) * 1_000 : undefined,
     logLevel: (text(given, 'log-level') ?? 'info') as LogLevel, // one of its choices: checked
     json: given.get('json') === true,

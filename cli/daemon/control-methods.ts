@@ -7,11 +7,15 @@ import {
   type PeerGroup,
   PipevineError,
   type ThingSummary,
+  WORLD_GROUP,
 } from '@pipevine/runtime';
 import type { ControlContext, ControlMethods } from '../control/control-server.ts';
 import { resolveMember, resolveName } from '../naming/resolve-name.ts';
 import { typedValue } from '../values/typed-value.ts';
-import { joinLink } from './join-link.ts';
+import { findPeers } from './find-peers.ts';
+import { groupMethods } from './group-methods.ts';
+import { rendezvousReport } from './group-reports.ts';
+import { joinGroup } from './join-group.ts';
 import { Parameters } from './parameters.ts';
 import {
   advertisementReport,
@@ -19,11 +23,11 @@ import {
   type JsonObject,
   linkReport,
   ownGroups,
-  type PeerFacts,
   peerReport,
   readingReport,
   thingReport,
 } from './reports.ts';
+import { findTimeout, waiting } from './waiting.ts';
 
 /** What the methods need besides the peer. */
 export interface ControlledDaemon {
@@ -36,11 +40,6 @@ export interface ControlledDaemon {
   joined(seeds: readonly string[]): Promise<void>;
   stop(): void;
 }
-
-/** How long a command looks for things and peers beyond what is known already. */
-const FIND_TIMEOUT_MS = 2_000;
-/** Longer than the answer of one neighbour takes; a dead one does not hold up every command. */
-const findTimeout = (timeoutMs: number | undefined) => Math.min(timeoutMs ?? FIND_TIMEOUT_MS, FIND_TIMEOUT_MS);
 
 /** The methods of the control socket, by name. Their parameters and results are described in docs/cli.md. */
 export function controlMethods(daemon: ControlledDaemon): ControlMethods {
@@ -55,7 +54,12 @@ export function controlMethods(daemon: ControlledDaemon): ControlMethods {
         ...daemon.facts,
         roles: [...status.roles],
         uptimeMs: Math.round(status.uptimeMs),
-        groups: status.groups.map((group) => ({ id: group.id, name: group.name, roles: [...group.roles] })),
+        groups: status.groups.map(({ id, name, roles }) => {
+          const group = id === WORLD_GROUP ? undefined : peer.group(id);
+          const rendezvous = group === undefined ? null : rendezvousReport(group.rendezvous());
+          return { id, name, roles: [...roles], rendezvous };
+        }),
+        applications: peer.applications.map(({ group, name, since }) => ({ group, name, since: isoTime(since) })),
         addresses: [...status.addresses],
         links: status.links.map(linkReport),
         ...own.facts,
@@ -151,42 +155,22 @@ export function controlMethods(daemon: ControlledDaemon): ControlMethods {
       return null;
     },
 
-    invite: async (params) => {
-      const given = new Parameters('invite', params);
-      const group = chosenGroup(peer, given.optionalText('group'));
-      const lifetimeMs = given.optionalNumber('lifetimeMs');
-      const uses = given.optionalNumber('uses');
-      const code = await peer.invite(group.id, {
-        ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
-        ...(uses === undefined ? {} : { uses }),
-      });
-      return { code, link: joinLink(code, peer.addresses), group: group.id, groupName: group.name };
-    },
-
     join: async (params, context) => {
       const given = new Parameters('join', params);
       const addresses = given.textList('seeds');
-      const group = await peer.join(given.text('code'), {
-        addresses,
-        signal: context.signal,
-        timeoutMs: given.timeoutMs() ?? JOIN_TIMEOUT_MS,
-      });
+      const options = { addresses, ...waiting(context, given.timeoutMs()) };
+      const done = await joinGroup(peer, { code: given.text('code') }, options);
       await daemon.joined(addresses);
-      return { group: group.id, groupName: group.name };
+      return done;
     },
+
+    ...groupMethods(daemon),
 
     stop: async () => {
       daemon.stop();
       return null;
     },
   };
-}
-
-/** Joining includes finding an administrator on the local network. */
-export const JOIN_TIMEOUT_MS = 15_000;
-
-function waiting(context: ControlContext, timeoutMs: number | undefined) {
-  return { signal: context.signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
 }
 
 /** All groups at once; the first failure ends the others' part, too. */
@@ -235,46 +219,6 @@ async function findThing(
     }
   });
   return resolveName('thing', text, candidates);
-}
-
-async function findPeers(peer: Peer, signal: AbortSignal, timeoutMs: number): Promise<PeerFacts[]> {
-  const peers = new Map<string, PeerFacts>();
-  const factsOf = (id: string): PeerFacts => {
-    const facts = peers.get(id) ?? { id, name: '', groups: [], link: undefined };
-    peers.set(id, facts);
-    return facts;
-  };
-  for (const link of peer.status().links) factsOf(link.peer).link = link;
-  await eachGroup(ownGroups(peer), async (group) => {
-    for await (const member of group.members({ signal, timeoutMs })) {
-      if (member.publisher === peer.id) continue;
-      const facts = factsOf(member.publisher);
-      facts.name ||= member.name;
-      if (!facts.groups.includes(group.id)) facts.groups.push(group.id);
-    }
-  });
-  return [...peers.values()].sort((a, b) => a.name.localeCompare(b.name) || a.id.localeCompare(b.id));
-}
-
-function chosenGroup(peer: Peer, text: string | undefined): PeerGroup {
-  const groups = ownGroups(peer);
-  const [only] = groups;
-  if (only === undefined) {
-    throw new PipevineError(
-      'not-found',
-      'this peer is in no group that it could invite to; a gateway makes one when it starts',
-    );
-  }
-  if (text === undefined && groups.length === 1) return only;
-  if (text === undefined) {
-    const names = groups.map((group) => `"${group.name}"`).join(', ');
-    throw new PipevineError('ambiguous', `this peer is in ${groups.length} groups: ${names}; choose one with --group`);
-  }
-  return resolveName(
-    'group',
-    text,
-    groups.map((group) => ({ name: group.name, ids: [group.id], group })),
-  ).group;
 }
 
 function noticeReport(notice: ObservationNotice): JsonValue {

@@ -1,9 +1,10 @@
 import { type EndpointAddress, type PeerGroup, PipevineError } from '@pipevine/runtime';
+import type { Administration } from '../commands/command-context.ts';
 import type { Profile, Settings } from '../config/settings.ts';
 import { ControlServer } from '../control/control-server.ts';
 import { prepareControlSocket, removeControlSocket } from '../home/control-socket.ts';
 import { VERSION } from '../version.ts';
-import { controlMethods } from './control-methods.ts';
+import { type ControlledDaemon, controlMethods } from './control-methods.ts';
 import type { Devices, GatewayModule } from './devices.ts';
 import { joinLink } from './join-link.ts';
 import type { Log } from './log.ts';
@@ -53,6 +54,7 @@ export interface DaemonInit {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absent in a build for edges. */
   readonly loadGateway?: () => Promise<GatewayModule>;
+  readonly administration?: Administration;
 }
 
 /** Starts a peer with all that its profile asks for. What it had started before a failure is closed again. */
@@ -85,16 +87,18 @@ export async function startDaemon(init: DaemonInit): Promise<Daemon> {
     }
     const { promise: stopAsked, resolve: askStop } = Promise.withResolvers<void>();
     const socket = prepareControlSocket(settings.home, env.XDG_RUNTIME_DIR);
-    const control: ControlServer = await ControlServer.listen(
-      socket,
-      controlMethods({
-        peer,
-        facts: { profile, version: VERSION, pid: process.pid, home: settings.home },
-        status: () => daemonStatus(control, devices),
-        joined: (seeds) => rememberSeeds(platform.storage, seeds, platform.clock.wallMs()),
-        stop: askStop,
-      }),
-    );
+    const controlled: ControlledDaemon = {
+      peer,
+      facts: { profile, version: VERSION, pid: process.pid, home: settings.home },
+      status: () => daemonStatus(control, devices),
+      joined: (seeds) => rememberSeeds(platform.storage, seeds, platform.clock.wallMs()),
+      stop: askStop,
+    };
+    const administratorMethods = await init.administration?.loadMethods();
+    const control: ControlServer = await ControlServer.listen(socket, {
+      ...controlMethods(controlled),
+      ...administratorMethods?.(controlled),
+    });
     closers.push(async () => {
       await control.close();
       removeControlSocket(settings.home, socket);

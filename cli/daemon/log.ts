@@ -1,4 +1,5 @@
 import type { LogLevel } from '../config/settings.ts';
+import { printable, printableJson } from '../output/printable.ts';
 
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 const COLOURS: Readonly<Record<LogLevel, string>> = { debug: '2', info: '36', warn: '33', error: '31' };
@@ -40,12 +41,12 @@ export class Log {
     if (LEVELS.indexOf(level) < LEVELS.indexOf(this.#init.level)) return;
     const time = now().toISOString();
     if (json) {
-      write(`${JSON.stringify({ time, level, message })}\n`);
+      write(`${printableJson({ time, level, message })}\n`);
       return;
     }
     const word = level.padEnd(5);
     write(
-      `${time} ${colour ? `\u001b[${COLOURS[level]}m${word}\u001b[0m` : word} ${message.replace(/\s*\n\s*/g, ' ')}\n`,
+      `${time} ${colour ? `\u001b[${COLOURS[level]}m${word}\u001b[0m` : word} ${printable(message.replace(/\s*\n\s*/g, ' '))}\n`,
     );
   }
 }

@@ -19,6 +19,9 @@ export function logPeerNotice(log: Log, notice: PeerNotice): void {
     case 'renewal-failed':
       log.warn(`membership not renewed: ${notice.error.message}; trying again`);
       return;
+    case 'application-ended':
+      log.warn(`not a member of ${notice.name}: ${notice.error.message}`);
+      return;
     case 'multicast-unavailable':
       log.warn(`no multicast: ${notice.error.message}`);
       return;

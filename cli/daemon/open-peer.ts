@@ -1,5 +1,12 @@
 import { networkInterfaces } from 'node:os';
-import { createEdgePeer, type EndpointAddress, type Peer, PipevineError, type Platform } from '@pipevine/runtime';
+import {
+  createEdgePeer,
+  type EndpointAddress,
+  type Peer,
+  type PeerInfoPolicy,
+  PipevineError,
+  type Platform,
+} from '@pipevine/runtime';
 import {
   nodePlatform,
   nodeRandom,
@@ -12,6 +19,7 @@ import { ControlClient } from '../control/control-client.ts';
 import { controlSocketOf } from '../home/control-socket.ts';
 import { type Home, homeAt, makeHome } from '../home/home.ts';
 import { createIdentitySeed, readIdentitySeed } from '../home/identity-key.ts';
+import { VERSION } from '../version.ts';
 import type { GatewayModule } from './devices.ts';
 import { rememberedSeeds } from './remembered-seeds.ts';
 
@@ -55,6 +63,9 @@ export async function openPeer(
       listen: init.listen,
       seeds: [...new Set([...settings.seed, ...rememberedSeeds(platform.storage)])],
       roles: [init.profile],
+      rendezvous: settings.rendezvous ?? (init.profile === 'gateway' ? 'auto' : 'never'),
+      peerInfo: infoPolicy(settings.peerInfo),
+      facts: () => ({ version: VERSION, memoryBytes: process.memoryUsage.rss() }),
     });
     let closing: Promise<void> | undefined;
     const close = async () => {
@@ -95,6 +106,12 @@ async function openPlatform(
     if (error instanceof PipevineError && error.code === 'busy') throw await busyHome(home.path, error);
     throw error;
   }
+}
+
+/** Where its neighbours are, a peer tells administrators at most. */
+function infoPolicy(basics: Settings['peerInfo']): Partial<PeerInfoPolicy> {
+  if (basics === undefined) return {};
+  return { basics, links: basics === 'nobody' ? 'nobody' : 'administrators' };
 }
 
 function multicastOptions({ multicastPort, multicastInterface: names }: Settings): UdpLocalNetworkInit {

@@ -26,6 +26,11 @@ export class Parameters {
     return this.#fail(name, 'a number above 0');
   }
 
+  optionalFlag(name: string): boolean | undefined {
+    const value = this.#params[name] ?? undefined;
+    return value === undefined || typeof value === 'boolean' ? value : this.#fail(name, 'true or false');
+  }
+
   /** How long the command is willing to wait, ms. */
   timeoutMs(): number | undefined {
     return this.optionalNumber('timeoutMs');

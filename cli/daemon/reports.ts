@@ -5,6 +5,7 @@ import {
   type LinkStatus,
   type Peer,
   type PeerGroup,
+  type PeerId,
   type Reading,
   type ThingSummary,
   WORLD_GROUP,
@@ -60,17 +61,18 @@ export function linkReport(link: LinkStatus): JsonObject {
     peer: link.peer,
     transport: link.transport,
     address: link.address,
-    rttMs: roundTrip(link),
+    rttMs: linkRoundTrip(link),
     bytesIn: link.bytesIn,
     bytesOut: link.bytesOut,
   };
 }
 
 /** Milliseconds to the microsecond; null before the first measurement. */
-const roundTrip = ({ rttMs }: LinkStatus) => (rttMs === undefined ? null : Math.round(rttMs * 1_000) / 1_000);
+export const linkRoundTrip = ({ rttMs }: Pick<LinkStatus, 'rttMs'>) =>
+  rttMs === undefined ? null : Math.round(rttMs * 1_000) / 1_000;
 
 export interface PeerFacts {
-  readonly id: string;
+  readonly id: PeerId;
   name: string;
   readonly groups: string[];
   link: LinkStatus | undefined;
@@ -84,6 +86,6 @@ export function peerReport(facts: PeerFacts): JsonObject {
     connected: facts.link !== undefined,
     transport: facts.link?.transport ?? null,
     address: facts.link?.address ?? null,
-    rttMs: facts.link === undefined ? null : roundTrip(facts.link),
+    rttMs: facts.link === undefined ? null : linkRoundTrip(facts.link),
   };
 }

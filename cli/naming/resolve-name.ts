@@ -10,9 +10,15 @@ export interface Named {
 
 /**
  * Finds what `text` names: first an exact id, then an exact name (any case), then a unique prefix of either. Throws
- * `ambiguous` with the candidates, or `not-found` with the nearest names. `what` is for the message: thing, peer, group.
+ * `ambiguous` with the candidates, or `not-found` with the nearest names. `what` is for the message: thing, peer, group;
+ * `listedBy` is the command that lists them.
  */
-export function resolveName<T extends Named>(what: string, text: string, candidates: readonly T[]): T {
+export function resolveName<T extends Named>(
+  what: string,
+  text: string,
+  candidates: readonly T[],
+  listedBy = `pipevine ${what}s`,
+): T {
   const wanted = text.toLowerCase();
   const forms = (item: T) =>
     item.ids.flatMap((id) => [id.toLowerCase(), id.slice(id.lastIndexOf(':') + 1).toLowerCase()]);
@@ -33,15 +39,18 @@ export function resolveName<T extends Named>(what: string, text: string, candida
       );
     }
   }
-  throw new PipevineError('not-found', `no ${what} is called "${text}"; ${suggestion(what, text, candidates)}`);
+  throw new PipevineError(
+    'not-found',
+    `no ${what} is called "${text}"; ${suggestion(what, text, candidates, listedBy)}`,
+  );
 }
 
-function suggestion(what: string, text: string, candidates: readonly Named[]): string {
+function suggestion(what: string, text: string, candidates: readonly Named[], listedBy: string): string {
   if (candidates.length === 0) return `no ${what} is known here at all`;
   const near = nearestNames(text, new Set(candidates.map((item) => item.name)));
   return near.length > 0
     ? `did you mean ${near.map((name) => `"${name}"`).join(' or ')}?`
-    : `\`pipevine ${what}s\` lists the ${candidates.length} known`;
+    : `\`${listedBy}\` lists the ${candidates.length} known`;
 }
 
 /** Enough of an id to tell it apart: the first 12 characters of a URN's last part. */

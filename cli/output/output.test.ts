@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { humanDuration, parseDuration } from './duration.ts';
 import { exitCodeOf } from './exit-code.ts';
 import { Output } from './output.ts';
-import { printable, table } from './table.ts';
+import { printable } from './printable.ts';
+import { table } from './table.ts';
 
 function outputOf(json: boolean, debug = false) {
   const text = { out: '', err: '' };
@@ -50,6 +51,27 @@ describe('an error', () => {
     output.error(new PipevineError('busy', 'taken', { cause: new Error('because') }));
     expect(text.err).toMatch(/at .*output\.test\.ts/);
     expect(text.err).toContain('caused by Error: because');
+  });
+});
+
+describe('control characters of others', () => {
+  const hostile = 'a\u001b[2J\u009b1m\u202eb';
+
+  it('are shown and not obeyed, in results, notices and errors; lines stay lines', () => {
+    const { text, output } = outputOf(false);
+    output.line(`x\n${hostile}`);
+    output.value({}, () => hostile);
+    output.notice(hostile);
+    output.error(new PipevineError('refused', hostile));
+    const shown = 'a\ufffd[2J\ufffd1m\ufffdb';
+    expect(text).toEqual({ out: `x\n${shown}\n${shown}\n`, err: `pipevine: ${shown}\npipevine: ${shown}\n` });
+  });
+
+  it('are escaped under --json, where the value stays what it was', () => {
+    const { text, output } = outputOf(true);
+    output.value({ name: hostile }, () => '');
+    expect(text.out).toBe('{"name":"a\\u001b[2J\\u009b1m\\u202eb"}\n');
+    expect(JSON.parse(text.out)).toEqual({ name: hostile });
   });
 });
 

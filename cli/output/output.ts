@@ -1,4 +1,5 @@
 import { PipevineError } from '@pipevine/runtime';
+import { printable, printableJson, printableLines } from './printable.ts';
 
 export interface TextSink {
   write(text: string): unknown;
@@ -20,17 +21,17 @@ export class Output {
 
   /** A line for people; nothing under --json. */
   line(text = ''): void {
-    if (!this.json) this.#out.write(`${text}\n`);
+    if (!this.json) this.#out.write(`${printableLines(text)}\n`);
   }
 
   /** A result: one JSON value a line under --json, else the lines for people. */
   value(value: unknown, human: () => string): void {
-    this.#out.write(`${this.json ? JSON.stringify(value) : human()}\n`);
+    this.#out.write(`${this.json ? printableJson(value) : printableLines(human())}\n`);
   }
 
   /** Something to know that is no result. */
   notice(text: string): void {
-    this.#err.write(this.json ? `${JSON.stringify({ notice: text })}\n` : `pipevine: ${text}\n`);
+    this.#err.write(this.json ? `${printableJson({ notice: text })}\n` : `pipevine: ${printable(text)}\n`);
   }
 
   /** One line. The stack only for who asks for it by PIPEVINE_DEBUG. */
@@ -38,10 +39,12 @@ export class Output {
     const code = error instanceof PipevineError ? error.code : 'internal';
     const message = error instanceof Error ? error.message : String(error);
     const text = message.replace(/\s*\n\s*/g, ' ');
-    this.#err.write(this.json ? `${JSON.stringify({ error: { code, message: text } })}\n` : `pipevine: ${text}\n`);
+    this.#err.write(
+      this.json ? `${printableJson({ error: { code, message: text } })}\n` : `pipevine: ${printable(text)}\n`,
+    );
     if (this.#debug && error instanceof Error) {
       const cause = error.cause instanceof Error ? `\ncaused by ${error.cause.stack}` : '';
-      this.#err.write(`${error.stack}${cause}\n`);
+      this.#err.write(`${printableLines(`${error.stack}${cause}`)}\n`);
     } else if (!(error instanceof PipevineError) && !this.json) {
       this.#err.write('pipevine: this is a defect of Pipevine; PIPEVINE_DEBUG=1 shows where\n');
     }

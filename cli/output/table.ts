@@ -18,9 +18,3 @@ export function table(header: readonly string[], rows: readonly (readonly string
 function displayWidth(text: string): number {
   return [...text.replace(/\p{M}/gu, '')].length;
 }
-
-/** Text of others, for a terminal: control characters, which could rewrite the screen, become visible. */
-export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\u{fffd}');
-}

@@ -1,12 +1,20 @@
 import {
   type Advertisement,
+  type Applicant,
   type ConsumedThing,
+  type CreateGroupInit,
+  type FoundGroup,
+  type GroupMember,
   groupIdFromBytes,
   identityFromSeed,
+  type JoinResult,
   type JsonValue,
+  type MembershipPolicy,
   type ObservationNotice,
   type Peer,
   type PeerGroup,
+  type PeerId,
+  type PeerInfo,
   PipevineError,
   peerIdFromBytes,
   type ThingDescription,
@@ -18,7 +26,8 @@ import { nodeCrypto } from '@pipevine/transports';
 const AT_MS = Date.UTC(2026, 10, 21, 8);
 
 const idOf = (byte: number) => peerIdFromBytes(new Uint8Array(32).fill(byte));
-const HOME = groupIdFromBytes(new Uint8Array(32).fill(9));
+const groupId = (byte: number) => groupIdFromBytes(new Uint8Array(32).fill(byte));
+const HOME = groupId(9);
 
 const TYPES: Readonly<Record<string, Readonly<Record<string, JsonValue>>>> = {
   power: { type: 'boolean' },
@@ -51,6 +60,49 @@ export class FakePeer implements Peer {
   /** What the next observations yield, before they wait for their end. */
   notices: ObservationNotice[] = [];
   endedObservations = 0;
+  applications: { group: FoundGroup['id']; name: string; since: number }[] = [];
+  /** What is nearby. Joining one of policy `approval` or `quorum` gives an application. */
+  found: FoundGroup[] = [
+    { id: groupId(20), name: 'Club', policy: 'open', administrator: idOf(20) },
+    { id: groupId(21), name: 'Cinema', policy: 'password', administrator: idOf(21) },
+    { id: groupId(22), name: 'Friends', policy: 'approval', administrator: idOf(22) },
+    { id: groupId(23), name: 'Office', policy: 'code', administrator: idOf(23) },
+  ];
+  applicants: Applicant[] = [];
+  memberList: GroupMember[] = [
+    { peer: idOf(1), name: 'cellar', roles: ['administrator'], capabilities: [], online: true, revoked: false },
+    {
+      peer: idOf(7),
+      name: 'attic',
+      roles: ['member'],
+      capabilities: ['name:attic*'],
+      serial: 'q7attic',
+      notAfterMs: AT_MS,
+      online: true,
+      revoked: false,
+    },
+    {
+      peer: idOf(8),
+      name: 'thief',
+      roles: ['guest'],
+      capabilities: [],
+      serial: 'q8thief',
+      online: false,
+      revoked: true,
+    },
+  ];
+  info: PeerInfo = {
+    name: 'attic',
+    version: '0.1.0',
+    roles: ['edge'],
+    uptimeMs: 3_600_000,
+    bytesIn: 20_000,
+    bytesOut: 900,
+    memoryBytes: 40_000_000,
+    linkCount: 1,
+    groups: [HOME],
+    links: [{ peer: idOf(1), transport: 'tcp', address: 'tcp://192.168.1.5:7473', rttMs: 1.5 }],
+  };
 
   constructor(titles: readonly string[] = ['Hall lamp', 'Heater', 'Heater']) {
     const things = titles.map((title, index) => this.#summary(title, index + 2));
@@ -61,24 +113,54 @@ export class FakePeer implements Peer {
     return this.groups.find((group) => group.id === id);
   }
 
-  async createGroup(): Promise<PeerGroup> {
-    throw new PipevineError('unsupported', 'not here');
+  async createGroup({ name, policy = { type: 'code' }, ...rest }: CreateGroupInit): Promise<PeerGroup> {
+    this.calls.push(`create ${name} ${JSON.stringify({ policy, ...rest })}`);
+    const group = this.#group(groupId(30 + this.groups.length), name, [], policy, rest.listed);
+    this.groups.push(group);
+    return group;
   }
 
-  async invite(_group: string, options?: { readonly lifetimeMs?: number; readonly uses?: number }): Promise<string> {
-    this.calls.push(`invite ${options?.lifetimeMs} ${options?.uses}`);
+  async invite(
+    _group: string,
+    options?: { readonly lifetimeMs?: number; readonly uses?: number; readonly roles?: readonly string[] },
+  ): Promise<string> {
+    const roles = options?.roles === undefined ? '' : ` ${options.roles.join(' ')}`;
+    this.calls.push(`invite ${options?.lifetimeMs} ${options?.uses}${roles}`);
     return 'BCODE';
   }
 
   async join(code: string): Promise<PeerGroup> {
     this.calls.push(`join ${code}`);
     const group = this.group(HOME);
-    if (code !== 'BCODE' || group === undefined)
+    if (!code.startsWith('BCODE') || group === undefined)
       throw new PipevineError('expired', 'the code has run out; ask for another');
     return group;
   }
 
-  async resign(): Promise<void> {}
+  async *findGroups(options?: { readonly addresses?: readonly string[] }): AsyncGenerator<FoundGroup> {
+    this.calls.push(`find ${options?.addresses?.join(' ') ?? ''}`.trimEnd());
+    yield* this.found;
+    yield* this.found;
+  }
+
+  async joinGroup(id: FoundGroup['id'], options?: { readonly password?: string }): Promise<JoinResult> {
+    const found = this.found.find((each) => each.id === id);
+    this.calls.push(`join ${found?.name ?? id} ${options?.password ?? ''}`.trimEnd());
+    if (found?.policy === 'password' && options?.password !== 'sesame') {
+      throw new PipevineError('refused', 'that is not the password');
+    }
+    if (found?.policy === 'approval') {
+      this.applications.push({ group: id, name: found.name, since: AT_MS });
+      return { state: 'pending', have: 0, needed: 1 };
+    }
+    const group = this.#group(id, found?.name ?? 'unlisted', []);
+    this.groups.push(group);
+    return { state: 'joined', group };
+  }
+
+  async resign(group: string, options?: { readonly end?: boolean }): Promise<void> {
+    this.calls.push(`resign ${group === HOME ? 'home' : group} ${options?.end}`);
+  }
 
   host() {
     return { release: () => {} };
@@ -112,7 +194,21 @@ export class FakePeer implements Peer {
     return { id, title, peer, host: this.id, group: HOME, connector: 'mqtt', availability: 'up', description };
   }
 
-  #group(id: PeerGroup['id'], name: string, things: readonly ThingSummary[]): PeerGroup {
+  #group(
+    id: FoundGroup['id'],
+    name: string,
+    things: readonly ThingSummary[],
+    policy: MembershipPolicy = { type: 'code' },
+    listed = false,
+  ): PeerGroup {
+    const record = async (call: string) => {
+      this.calls.push(`${name}: ${call}`);
+    };
+    const decided = (serial: string, decision: string) => {
+      this.applicants = this.applicants.filter((each) => each.serial !== serial);
+      return record(`${decision} ${serial}`);
+    };
+    const nameOf = (peer: PeerId) => this.memberList.find((member) => member.peer === peer)?.name;
     const unsupported = async () => {
       throw new PipevineError('unsupported', 'not here');
     };
@@ -133,7 +229,37 @@ export class FakePeer implements Peer {
     return {
       id,
       name,
-      credential: undefined,
+      policy,
+      listed,
+      credential: {
+        group: id,
+        subject: this.id,
+        roles: ['guest'],
+        capabilities: ['name:cellar*'],
+        notBeforeMs: AT_MS,
+        notAfterMs: AT_MS,
+        serial: 'qown',
+        version: 0,
+        encoded: new Uint8Array(0),
+      },
+      applicants: () => (id === HOME ? this.applicants : []),
+      approve: (serial) => decided(serial, 'approve'),
+      reject: (serial) => decided(serial, 'reject'),
+      memberList: async () => this.memberList,
+      grant: (peer, grant) => record(`grant ${nameOf(peer)} ${JSON.stringify(grant)}`),
+      revoke: (peer) => record(`revoke ${nameOf(peer)}`),
+      setPassword: (password) => record(`password ${password}`),
+      peerInfo: async (peer) => {
+        await record(`info ${peer === idOf(7) ? 'attic' : peer}`);
+        return this.info;
+      },
+      rendezvous: () => ({
+        group: id,
+        serving: false,
+        lease: { rendezvous: idOf(7), remainingMs: 90_000 },
+        clients: 0,
+        peerview: [idOf(7), idOf(8)],
+      }),
       publish: unsupported,
       publishAs: unsupported,
       withdraw: unsupported,
@@ -149,6 +275,9 @@ export class FakePeer implements Peer {
       async *watch() {},
       listen: () => ({ close: () => {} }),
       connect: unsupported,
+      handle: () => ({ close: () => {} }),
+      async *query() {},
+      propagate: async () => 0,
       serve: () => ({ close: () => {} }),
       requester: unsupported,
       expose: unsupported,

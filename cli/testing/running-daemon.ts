@@ -2,10 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCommandLine } from '../command-line.ts';
+import { ADMINISTRATOR_COMMANDS } from '../commands/administrator-commands.ts';
 import type { ControlMethods } from '../control/control-server.ts';
 import { ControlServer } from '../control/control-server.ts';
-import { controlMethods } from '../daemon/control-methods.ts';
+import { administratorMethods } from '../daemon/administrator-methods.ts';
+import { type ControlledDaemon, controlMethods } from '../daemon/control-methods.ts';
 import { controlSocketOf } from '../home/control-socket.ts';
+import type { Input } from '../input/input.ts';
 import { FakePeer } from './fake-peer.ts';
 
 export interface CommandResult {
@@ -28,7 +31,7 @@ export class RunningDaemon {
 
   static async start(peer = new FakePeer(), further: ControlMethods = {}): Promise<RunningDaemon> {
     const home = mkdtempSync(join(tmpdir(), 'pipevine-cli-'));
-    const methods = controlMethods({
+    const controlled: ControlledDaemon = {
       peer,
       facts: { profile: 'gateway', version: '0.1.0', pid: process.pid, home },
       status: () => ({ facts: { memoryBytes: 50_000_000 }, queues: {} }),
@@ -36,7 +39,8 @@ export class RunningDaemon {
         peer.calls.push(`joined by ${seeds.join(' ')}`);
       },
       stop: () => {},
-    });
+    };
+    const methods = { ...controlMethods(controlled), ...administratorMethods(controlled) };
     const server = await ControlServer.listen(controlSocketOf(home), { ...methods, ...further });
     return new RunningDaemon(home, peer, server);
   }
@@ -50,18 +54,40 @@ export class RunningDaemon {
     return runAt(this.home, args);
   }
 
+  /** Runs one command at a terminal, where these answers are typed. */
+  async runAsked(answers: readonly string[], ...args: string[]): Promise<CommandResult & { readonly asked: string[] }> {
+    const asked: string[] = [];
+    const waiting = [...answers];
+    const input: Input = {
+      interactive: true,
+      ask: async (question, options) => {
+        asked.push(options?.secret === true ? `(secret) ${question}` : question);
+        return waiting.shift() ?? '';
+      },
+      firstLine: async () => 'sesame',
+    };
+    return { ...(await runAt(this.home, args, { input })), asked };
+  }
+
   async stop(): Promise<void> {
     await this.#server.close();
     rmSync(this.home, { recursive: true, force: true });
   }
 }
 
+export interface RunOptions {
+  readonly signal?: AbortSignal;
+  readonly onOut?: (text: string) => void;
+  readonly input?: Input;
+  /** The command line of a build for edges. */
+  readonly edge?: boolean;
+}
+
 /** Runs one command with a home, whether a daemon is there or not. */
 export async function runAt(
   home: string,
   args: readonly string[],
-  signal?: AbortSignal,
-  onOut?: (text: string) => void,
+  { signal, onOut, input, edge = false }: RunOptions = {},
 ): Promise<CommandResult> {
   let out = '';
   let err = '';
@@ -80,6 +106,10 @@ export async function runAt(
     },
     signal: signal ?? new AbortController().signal,
     drawQrCode: async (text) => `[QR of ${text}]`,
+    ...(input === undefined ? {} : { input }),
+    ...(edge
+      ? {}
+      : { administration: { commands: ADMINISTRATOR_COMMANDS, loadMethods: async () => administratorMethods } }),
   });
   return { code, out, err };
 }

@@ -101,9 +101,14 @@ export function decodeAdvertisement(encoded: Uint8Array): UnverifiedAdvertisemen
   return { advertisement, verify: (crypto) => verifyCose(crypto, DOMAIN, cose, WHAT) };
 }
 
-function decodePayload(cose: CoseSign1, encoded: Uint8Array): Advertisement {
+/** Decodes what this peer verified before it stored it. Throws `too-large` or `malformed`. */
+export function decodeStoredAdvertisement(encoded: Uint8Array): Advertisement {
+  return decodePayload(decodeCose(encoded, WHAT, MAX_ADVERTISEMENT_BYTES), encoded, true);
+}
+
+function decodePayload(cose: CoseSign1, encoded: Uint8Array, isCanonical = false): Advertisement {
   const value = decodeStrict(cose.payload);
-  if (!equalBytes(encodeCanonical(value), cose.payload)) {
+  if (!isCanonical && !equalBytes(encodeCanonical(value), cose.payload)) {
     throw new PipevineError('malformed', `${WHAT}: the payload is not in canonical order and shortest form.`);
   }
   const reader = readMap(value, WHAT);

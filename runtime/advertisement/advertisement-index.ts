@@ -167,6 +167,11 @@ export class AdvertisementIndex {
     }
   }
 
+  publishersOf(group: GroupId, kind: AdvertisementKind): PeerId[] {
+    // The keys of this field were made of PeerIds.
+    return [...(this.#shelves.get(shelfName(group, kind))?.fields.get(PUBLISHER)?.keys() ?? [])] as PeerId[];
+  }
+
   *#candidates(shelf: Shelf, exact: readonly Posting[], patterns: readonly Pattern[]): Iterable<IndexEntry> {
     let rarest: Posting | undefined;
     for (const posting of exact) if (rarest === undefined || posting.size < rarest.size) rarest = posting;

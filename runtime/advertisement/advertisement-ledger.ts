@@ -1,4 +1,6 @@
+import type { GroupId } from '../id/group-id.ts';
 import type { PeerId } from '../id/peer-id.ts';
+import type { AdvertisementKind } from './advertisement.ts';
 import type { AdvertisementBounds } from './advertisement-defaults.ts';
 import {
   type AdvertisementFacts,
@@ -78,6 +80,10 @@ export class AdvertisementLedger {
 
   search(conditions: QueryConditions): Iterable<IndexEntry> {
     return this.#index.search(conditions);
+  }
+
+  publishersOf(group: GroupId, kind: AdvertisementKind): PeerId[] {
+    return this.#index.publishersOf(group, kind);
   }
 
   /** Holds this version from now on, in place of the one before. */

@@ -255,6 +255,26 @@ describe('AdvertisementStore: receiving', () => {
     expect(store.find({ kind: 'thing', group })).toEqual([]);
   });
 
+  it('takes a released version again but no older one, also after a reboot with the clock set back an hour', async () => {
+    const first = setUp();
+    first.store.receive(signed(7).encoded);
+    first.store.release({ ...signed(7), group });
+    expect(first.store.find({ kind: 'thing', group })).toEqual([]);
+    await first.clock.runFor(1_000);
+    const second = reboot(first.storage, first.clock, -HOUR).store;
+    expect(second.receive(signed(6).encoded).outcome).toBe('replayed');
+    expect(second.receive(signed(7).encoded).outcome).toBe('added');
+  });
+
+  it('leaves out what is not accepted, without a look at its signature, and remembers nothing of it', () => {
+    const { store } = setUp({ crypto: { ...nodeCrypto, verify: () => expect.fail('verified') } });
+    const accept = ({ name }: Advertisement) => name !== 'Lamp';
+    expect(store.receive(signed(7).encoded, { accept })).toEqual({ outcome: 'unproven' });
+    const withdrawal = { expirationMs: 0, name: '', attributes: new Map(), body: new Uint8Array(0) };
+    expect(store.receive(signed(8, withdrawal).encoded, { accept: () => false }).outcome).toBe('unproven');
+    expect(store.status()['advertisement sequences']?.used).toBe(0);
+  });
+
   it('never gives more time by a reboot, with the clock right, set back or ahead', async () => {
     for (const [stepMs, leftMs] of [
       [0, HOUR],

@@ -7,8 +7,13 @@ import type { Clock, Timer } from '../platform/clock.ts';
 import type { Crypto } from '../platform/crypto.ts';
 import type { Random } from '../platform/random.ts';
 import type { Storage, StorageChange } from '../platform/storage.ts';
-import type { Advertisement, AdvertisementInit, AdvertisementQuery } from './advertisement.ts';
-import { type AdvertisementFields, decodeAdvertisement, signAdvertisement } from './advertisement-codec.ts';
+import type { Advertisement, AdvertisementInit, AdvertisementKind, AdvertisementQuery } from './advertisement.ts';
+import {
+  type AdvertisementFields,
+  decodeAdvertisement,
+  decodeStoredAdvertisement,
+  signAdvertisement,
+} from './advertisement-codec.ts';
 import {
   type AdvertisementBounds,
   DEFAULT_ADVERTISEMENT_BOUNDS,
@@ -59,7 +64,16 @@ export type AdvertisementReceipt =
    */
   | { readonly outcome: 'added' | 'updated' | 'known' | 'withdrawn'; readonly advertisement: Advertisement }
   /** A version as new or newer was seen before. Its signature was not even looked at. */
-  | { readonly outcome: 'replayed' };
+  | { readonly outcome: 'replayed' }
+  /** `accept` said no. Its signature was not even looked at. */
+  | { readonly outcome: 'unproven' };
+
+export interface ReceiveOptions {
+  /** The group that it should be of. */
+  readonly group?: GroupId;
+  /** Whether to take what is not held yet; asked before the signature is looked at. Withdrawals of what is held need no leave. */
+  readonly accept?: (unverified: Advertisement) => boolean;
+}
 
 /** A change of what the store holds. */
 export interface StoreChange {
@@ -215,7 +229,7 @@ export class AdvertisementStore {
    * Takes in what came from outside. Throws `too-large`, `malformed` or `forged`, and `refused` when it is of another
    * group than the one it should be of. Never waits: it is written to the storage behind.
    */
-  receive(encoded: Uint8Array, options?: { readonly group?: GroupId }): AdvertisementReceipt {
+  receive(encoded: Uint8Array, options?: ReceiveOptions): AdvertisementReceipt {
     this.#checkOpen();
     // A copy of its own, so that what is kept does not keep the whole record that it came in.
     const unverified = decodeAdvertisement(encoded.slice());
@@ -231,6 +245,8 @@ export class AdvertisementStore {
       if (held === undefined || !equalBytes(held, advertisement.encoded)) return { outcome: 'replayed' };
       return { outcome: 'known', advertisement };
     }
+    const takesBack = advertisement.expirationMs === 0 && this.#ledger.get(slot) !== undefined;
+    if (!takesBack && options?.accept?.(advertisement) === false) return { outcome: 'unproven' };
     const digest = String.fromCharCode(...this.#crypto.sha256(advertisement.encoded));
     if (this.#verified.get(digest) === undefined) unverified.verify(this.#crypto);
     this.#verified.set(digest, true, 1);
@@ -252,6 +268,17 @@ export class AdvertisementStore {
   forget({ group, kind, publisher, key, sequence }: AdvertisementName & { readonly sequence: number }): void {
     const entry = this.#ledger.get(slotOf(this.#crypto, { group, kind, publisher, key }));
     if (entry !== undefined && !entry.own && entry.sequence === sequence) this.#expire(entry);
+  }
+
+  /** Holds a foreign advertisement no more, though nothing is wrong with it: the same version may come again. As `forget` otherwise. */
+  release({ group, kind, publisher, key, sequence }: AdvertisementName & { readonly sequence: number }): void {
+    const entry = this.#ledger.get(slotOf(this.#crypto, { group, kind, publisher, key }));
+    if (entry !== undefined && !entry.own && entry.sequence === sequence) this.#carryOut(this.#ledger.release(entry));
+  }
+
+  /** Who has published what is held of a kind in a group; expired ones may be among them. */
+  publishersOf(group: GroupId, kind: AdvertisementKind): PeerId[] {
+    return this.#ledger.publishersOf(group, kind);
   }
 
   /** What is held and meets the query, in no particular order. Throws `invalid-argument`. */
@@ -544,7 +571,7 @@ export class AdvertisementStore {
     if (encoded === undefined) return undefined;
     try {
       // It was verified before it was stored; the storage is this peer's own.
-      const { advertisement } = decodeAdvertisement(encoded);
+      const advertisement = decodeStoredAdvertisement(encoded);
       if (advertisement.sequence !== entry.sequence) return undefined;
       this.#remember(entry.slot, advertisement);
       return advertisement;

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { peerIdFromBytes } from '../id/peer-id.ts';
 import { decodeDelegationBody, encodeDelegationBody } from './delegation-body.ts';
-import { decodeGroupBody, encodeGroupBody } from './group-body.ts';
 import { decodeNameBody, encodeNameBody } from './name-body.ts';
 import { decodePeerBody, encodePeerBody } from './peer-body.ts';
 import { decodePipeBody, encodePipeBody } from './pipe-body.ts';
@@ -18,13 +17,13 @@ describe('bodies of advertisements', () => {
       roles: ['gateway'],
       profile: 'gateway',
       staticKey: new Uint8Array(32).fill(1),
+      credential: new Uint8Array(300).fill(2),
     };
     expect(decodePeerBody(encodePeerBody(full))).toEqual(full);
     const bare = { addresses: [], roles: [], profile: '', staticKey: new Uint8Array(32) };
     expect(decodePeerBody(encodePeerBody(bare))).toEqual(bare);
     const delegation = { delegate: peer, notAfterMs: 1_800_000_000_000 };
     expect(decodeDelegationBody(encodeDelegationBody(delegation))).toEqual(delegation);
-    expect(decodeGroupBody(encodeGroupBody({ admission: 'code' }))).toEqual({ admission: 'code' });
     for (const kind of ['unicast', 'reliable', 'secure', 'request'] as const) {
       expect(decodePipeBody(encodePipeBody({ kind }))).toEqual({ kind });
     }
@@ -37,7 +36,6 @@ describe('bodies of advertisements', () => {
   it.each([
     ['peer', decodePeerBody],
     ['delegation', decodeDelegationBody],
-    ['group', decodeGroupBody],
     ['pipe', decodePipeBody],
     ['name', decodeNameBody],
     ['thing', decodeThingBody],
@@ -54,9 +52,8 @@ describe('bodies of advertisements', () => {
     expect(decodePeerBody(encodePeerBody(body)).addresses).toEqual(many.slice(0, 16));
   });
 
-  it('a policy or kind of a later version is unsupported', () => {
+  it('a kind of pipe of a later version is unsupported', () => {
     const unsupported = expect.objectContaining({ code: 'unsupported' });
-    expect(() => decodeGroupBody(new Uint8Array([0xa1, 1, 9]))).toThrow(unsupported);
     expect(() => decodePipeBody(new Uint8Array([0xa1, 1, 9]))).toThrow(unsupported);
   });
 });

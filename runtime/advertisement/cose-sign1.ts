@@ -18,7 +18,8 @@ import { readArray, readBytes, readMap, readTag } from '../wire/shape.ts';
 const COSE_SIGN1_TAG = 18;
 const ALLOWED_TAGS = [COSE_SIGN1_TAG];
 const EMPTY_MAP = new Map<number, number>();
-const EDDSA = -8;
+/** The canonical CBOR of `{1: -8, 4: <32 bytes>}` as far as it is always the same. */
+const HEADER_START = [0xa2, 0x01, 0x27, 0x04, 0x58, 0x20];
 const textEncoder = new TextEncoder();
 
 /** A COSE_Sign1 taken apart, its signature not yet checked. */
@@ -46,13 +47,13 @@ export function decodeCose(encoded: Uint8Array, what: string, maxBytes: number):
   const item = decodeStrict(encoded, { allowedTags: ALLOWED_TAGS, maxBytes });
   const members = readArray(readTag(item, what, COSE_SIGN1_TAG), what, { length: 4 });
   const header = readBytes(members[0], `${what}: protected header`, { maxLength: 64 });
+  const signer = header.subarray(HEADER_START.length);
   if (readMap(members[1], `${what}: unprotected header`).map.size !== 0) {
     throw new PipevineError('malformed', `${what}: the unprotected header must be empty; nothing in it is signed.`);
   }
   const payload = readBytes(members[2], `${what}: payload`);
   const signature = readBytes(members[3], `${what}: signature`, { length: 64 });
-  const signer = readMap(decodeStrict(header), `${what}: protected header`).bytes(4, 'key id', { length: 32 });
-  if (!equalBytes(header, protectedHeader(signer))) {
+  if (signer.length !== 32 || HEADER_START.some((byte, index) => header[index] !== byte)) {
     throw new PipevineError('malformed', `${what}: the protected header must be {1: -8, 4: key id} and nothing else.`);
   }
   return { signer, payload, signature, protectedHeader: header };
@@ -73,12 +74,7 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 function protectedHeader(signer: Uint8Array): Uint8Array {
-  return encodeCanonical(
-    new Map<number, number | Uint8Array>([
-      [1, EDDSA],
-      [4, signer],
-    ]),
-  );
+  return Uint8Array.from([...HEADER_START, ...signer]);
 }
 
 function signatureInput(header: Uint8Array, domain: string, payload: Uint8Array): Uint8Array {

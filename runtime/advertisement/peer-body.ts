@@ -10,6 +10,8 @@ const MAX_ADDRESS_BYTES = 256;
 const MAX_ROLES = 16;
 const MAX_ROLE_BYTES = 64;
 const MAX_PROFILE_BYTES = 64;
+/** With room for credentials of later versions; today's have 8 KiB at most. */
+const MAX_CREDENTIAL_BYTES = 16 * 1024;
 
 /** The body of a `peer` advertisement, which a peer says of itself. All hints: the handshake proves who answers. */
 export interface PeerBody {
@@ -21,9 +23,11 @@ export interface PeerBody {
   readonly profile: string;
   /** The X25519 static key of its Noise handshakes, 32 bytes: lets others seal to it, and use the IK pattern. */
   readonly staticKey: Uint8Array;
+  /** The peer's own of the group, encoded: what shows others that its advertisements count. Not verified here. */
+  readonly credential?: Uint8Array;
 }
 
-/** `{1: [* address], 2: [* role], ? 3: profile, 4: static key}`. Throws `invalid-argument` when out of bounds. */
+/** `{1: [* address], 2: [* role], ? 3: profile, 4: static key, ? 5: credential}`. Throws `invalid-argument` when out of bounds. */
 export function encodePeerBody(body: PeerBody): Uint8Array {
   const encoded = encodeCanonical(
     new Map<number, readonly string[] | string | Uint8Array | undefined>([
@@ -31,6 +35,7 @@ export function encodePeerBody(body: PeerBody): Uint8Array {
       [2, body.roles],
       [3, body.profile === '' ? undefined : body.profile],
       [4, body.staticKey],
+      [5, body.credential],
     ]),
   );
   decodePeerBody(encoded);
@@ -40,6 +45,7 @@ export function encodePeerBody(body: PeerBody): Uint8Array {
 /** Throws `malformed`. */
 export function decodePeerBody(bytes: Uint8Array): PeerBody {
   const reader = readMap(decodeStrict(bytes, { maxBytes: MAX_BODY_BYTES }), WHAT);
+  const credential = reader.optionalBytes(5, 'credential', { maxLength: MAX_CREDENTIAL_BYTES });
   return {
     addresses: reader
       .array(1, 'addresses', { maxLength: MAX_ADDRESSES })
@@ -49,5 +55,6 @@ export function decodePeerBody(bytes: Uint8Array): PeerBody {
       .map((role) => readText(role, `${WHAT}: role`, { maxBytes: MAX_ROLE_BYTES })),
     profile: reader.optionalText(3, 'profile', { maxBytes: MAX_PROFILE_BYTES }) ?? '',
     staticKey: reader.bytes(4, 'static key', { length: 32 }),
+    ...(credential && { credential }),
   };
 }

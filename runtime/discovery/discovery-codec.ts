@@ -1,5 +1,5 @@
 /**
- * The discovery protocol: a query over a request pipe in the group, service `discovery`, to a neighbour; its reply is a
+ * The discovery protocol: a query to the resolver handler `discovery` of a neighbour in the group; the answer is a
  * sequence of items. Canonical CBOR (docs/protocol/discovery.cddl).
  *
  * Query, a map with integer keys:
@@ -13,7 +13,8 @@
  * |   5 | attributes  | map of text to text with `*`; absent for any                                 |
  * |   6 | limit       | most results                                                                 |
  * |   7 | watch       | true: changes follow the present set until the asker cancels; absent for no  |
- * |   8 | delegations | true: each result is preceded by its publisher's delegation, when it has one |
+ * |   8 | proofs      | true: what proves the right of a result's publisher precedes it, once       |
+ * |   9 | walk        | true: a rendezvous asks the other rendezvous besides                        |
  *
  * Item, an array: `[0, [+ advertisement]]`, withdrawals among them, or `[1, complete]` once, after the present set: whether
  * the limit left nothing out.
@@ -31,11 +32,12 @@ const QUERY = 'A discovery query';
 const ITEM = 'An item of a discovery answer';
 const MAX_PATTERN_BYTES = 1_024;
 
-/** A query as a neighbour is asked it; its group is that of the pipe. */
+/** A query as a neighbour is asked it; its group is that of the resolver. */
 export interface NeighbourQuery extends Omit<AdvertisementQuery, 'group' | 'limit'> {
   readonly limit: number;
   readonly watch: boolean;
-  readonly delegations: boolean;
+  readonly proofs: boolean;
+  readonly walk: boolean;
 }
 
 export type DiscoveryItem =
@@ -53,7 +55,8 @@ export function encodeQuery(query: NeighbourQuery): Uint8Array {
       [5, attributes.length === 0 ? undefined : new Map(attributes)],
       [6, query.limit],
       [7, query.watch ? true : undefined],
-      [8, query.delegations ? true : undefined],
+      [8, query.proofs ? true : undefined],
+      [9, query.walk ? true : undefined],
     ]),
   );
 }
@@ -81,7 +84,8 @@ export function decodeQuery(bytes: Uint8Array): NeighbourQuery {
     kind,
     limit: Math.min(reader.integer(6, 'limit', { min: 1 }), MAX_RESULTS),
     watch: reader.optionalBoolean(7, 'watch') ?? false,
-    delegations: reader.optionalBoolean(8, 'delegations') ?? false,
+    proofs: reader.optionalBoolean(8, 'proofs') ?? false,
+    walk: reader.optionalBoolean(9, 'walk') ?? false,
     ...(publisher && { publisher: peerIdFromBytes(publisher) }),
     ...(key !== undefined && { key }),
     ...(name !== undefined && { name }),

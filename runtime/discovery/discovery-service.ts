@@ -4,108 +4,116 @@ import type {
   AdvertisementKind,
   AdvertisementQuery,
 } from '../advertisement/advertisement.ts';
-import { QueryConditions } from '../advertisement/advertisement-index.ts';
 import type { AdvertisementStore, StoreChange } from '../advertisement/advertisement-store.ts';
-import type { Endpoint } from '../endpoint/endpoint.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import { type GroupId, shortGroupId } from '../id/group-id.ts';
 import type { Identity } from '../id/identity.ts';
 import type { PeerId } from '../id/peer-id.ts';
-import type { PipeListener, PipeService, WaitOptions } from '../pipe/pipe.ts';
+import type { WaitOptions } from '../pipe/pipe.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
+import type { SearchScope, SearchTarget } from '../rendezvous/search-scope.ts';
+import type { GroupNeighbour, GroupResolver } from '../resolver/resolver.ts';
 import type { AdvertisementChange, Discovery } from './discovery.ts';
 import {
+  DISCOVERY_HANDLER,
   FIND_TIMEOUT_MS,
-  MAX_ASKED_NEIGHBOURS,
-  MAX_FIND_EXTENSION,
+  MAX_CLIENT_WATCHES,
   MAX_RESULTS,
   MAX_WATCHES,
 } from './discovery-defaults.ts';
 import { DiscoveryServer } from './discovery-server.ts';
-import { GroupNeighbours } from './group-neighbours.ts';
 import { type AnswerCounters, NeighbourAnswers, nameOf } from './neighbour-answers.ts';
+import type { PublisherGate, PublisherSource } from './publisher-check.ts';
+import { queryName } from './query-name.ts';
 import { RemoteWatches } from './remote-watches.ts';
+import { RepeatPause } from './repeat-pause.ts';
 import { Wakeup } from './wakeup.ts';
 
 export interface DiscoveryServiceInit {
   readonly identity: Identity;
   readonly store: AdvertisementStore;
-  readonly endpoint: Pick<Endpoint, 'links' | 'linkTo' | 'subscribe'>;
-  readonly pipes: Pick<PipeService, 'serve' | 'requester'>;
   readonly clock: Clock;
   readonly random: Random;
   /** The peer that speaks for another, when a valid delegation says so. */
   readonly hostOf: (peer: PeerId) => PeerId | undefined;
-  /** A neighbour has proven to be a member of a group. */
-  readonly onMember?: (group: GroupId, peer: PeerId) => void;
+}
+
+/** What discovery needs in one group. */
+export interface DiscoveryGroupInit {
+  readonly resolver: GroupResolver;
+  /** Decides whose advertisements count. */
+  readonly publishers: PublisherGate;
+  /** Default: all neighbours are asked, and none of them to walk. */
+  readonly scope?: SearchScope;
+}
+
+/** What became of advertisements that a neighbour pushed. */
+export interface PushReceipt {
+  /** Held now, held before, or withdrawn. */
+  readonly taken: number;
+  readonly unproven: number;
+  readonly replayed: number;
 }
 
 interface OpenGroup {
+  readonly resolver: GroupResolver;
+  readonly scope: SearchScope;
   readonly server: DiscoveryServer;
-  readonly listener: PipeListener;
-  readonly neighbours: GroupNeighbours;
   readonly answers: NeighbourAnswers;
   readonly watches: RemoteWatches;
+  /** On behalf of those that lease here. */
+  readonly clientWatches: RemoteWatches;
+  readonly pause: RepeatPause;
   /** Wakes each running `watch`. */
   readonly watchers: Set<() => void>;
+  close(): void;
 }
 
-/** Publishing and finding in the groups that were opened: asks neighbours, answers them. */
+/** Publishing and finding in the groups that were opened: asks others, answers them. */
 export class DiscoveryService implements Discovery {
   readonly #init: DiscoveryServiceInit;
   readonly #groups = new Map<GroupId, OpenGroup>();
-  readonly #counters: AnswerCounters = { forged: 0, replayed: 0, surplus: 0 };
+  readonly #counters: AnswerCounters = { forged: 0, replayed: 0, surplus: 0, unproven: 0 };
 
   constructor(init: DiscoveryServiceInit) {
     this.#init = init;
   }
 
   /** Begins to serve and to ask in a group that this peer is a member of. Idempotent. */
-  openGroup(group: GroupId): void {
+  openGroup(group: GroupId, { resolver, publishers, scope = neighboursOnly(resolver) }: DiscoveryGroupInit): void {
     if (this.#groups.has(group)) return;
-    const { store, identity, hostOf, clock, random, endpoint, pipes } = this.#init;
-    const server = new DiscoveryServer({ group, store, clock });
-    const answers = new NeighbourAnswers({
-      group,
-      localPeer: identity.id,
-      store,
-      hostOf,
-      counters: this.#counters,
-      onForged: (peer) => neighbours.distrust(peer),
-    });
-    const watches = new RemoteWatches({ clock, random, answers, open: () => neighbours.open() });
-    const neighbours: GroupNeighbours = new GroupNeighbours({
-      group,
-      endpoint,
-      pipes,
-      clock,
-      random,
-      onOpen: (neighbour) => {
-        watches.neighbourOpen(neighbour);
-        this.#init.onMember?.(group, neighbour.peer);
-      },
-    });
-    this.#groups.set(group, {
-      server,
-      listener: server.serve(pipes),
-      neighbours,
-      answers,
-      watches,
-      watchers: new Set(),
-    });
-    neighbours.start();
+    const { store, hostOf, clock, random } = this.#init;
+    const counters = this.#counters;
+    const answers = new NeighbourAnswers({ group, resolver, store, clock, publishers, hostOf, counters });
+    const watches = new RemoteWatches({ clock, random, answers, limit: MAX_WATCHES });
+    const clientWatches = new RemoteWatches({ clock, random, answers, limit: MAX_CLIENT_WATCHES });
+    const watchOthers = (query: AdvertisementQuery) => useScope(clientWatches, scope, query);
+    const server = new DiscoveryServer({ group, store, clock, hostOf, scope, answers, watchOthers });
+    const pause = new RepeatPause({ clock, random });
+    const update = () => {
+      pause.surroundingsChanged();
+      watches.update();
+      clientWatches.update();
+    };
+    const subscriptions = [resolver.subscribe({ onOpen: update, onClosed: update }), scope.subscribe(update)];
+    const handler = resolver.handle(DISCOVERY_HANDLER, (body, context) => server.handle(body, context));
+    const watchers = new Set<() => void>();
+    const close = () => {
+      handler.close();
+      for (const subscription of subscriptions) subscription.unsubscribe();
+      watches.close();
+      clientWatches.close();
+      for (const wake of watchers) wake();
+    };
+    this.#groups.set(group, { resolver, scope, server, answers, watches, clientWatches, pause, watchers, close });
   }
 
-  /** Idempotent. */
-  async closeGroup(group: GroupId): Promise<void> {
+  /** Idempotent. Leaves the resolver open. */
+  closeGroup(group: GroupId): void {
     const open = this.#groups.get(group);
-    if (open === undefined) return;
     this.#groups.delete(group);
-    open.listener.close();
-    open.watches.close();
-    for (const wake of open.watchers) wake();
-    await open.neighbours.close();
+    open?.close();
   }
 
   publish(init: AdvertisementInit, identity = this.#init.identity): Promise<Advertisement> {
@@ -124,84 +132,41 @@ export class DiscoveryService implements Discovery {
   }
 
   async *find(query: AdvertisementQuery, options: WaitOptions = {}): AsyncGenerator<Advertisement> {
-    const { neighbours, answers } = this.#group(query.group);
-    const { store, identity, hostOf, clock } = this.#init;
+    const { resolver, answers, scope, pause } = this.#group(query.group);
+    const { store, identity, hostOf } = this.#init;
+    const { signal, timeoutMs = FIND_TIMEOUT_MS } = options;
     const limit = query.limit ?? 1_000;
     const given = new Set<string>();
-    const conditions = new QueryConditions(query);
+    const isNew = (one: Pick<Advertisement, 'publisher' | 'key'>) => {
+      const { size } = given;
+      return size < limit && given.add(nameOf(one)).size > size;
+    };
+    let known = false;
     for (const held of store.search({ ...query, limit: MAX_RESULTS })) {
       if (given.size >= limit) return;
+      known = true;
       const { publisher } = held;
       // What this process publishes itself is always new; the rest may be put right by whoever knows better.
       if (publisher !== identity.id && hostOf(publisher) !== identity.id) continue;
       const advertisement = held.read();
-      if (advertisement === undefined) continue;
-      given.add(nameOf(advertisement));
-      yield advertisement;
+      if (advertisement !== undefined && isNew(advertisement)) yield advertisement;
     }
-    const ending = new AbortController();
-    const end = () => ending.abort();
-    options.signal?.addEventListener('abort', end);
-    if (options.signal?.aborted) end();
-    const timeoutMs = options.timeoutMs ?? FIND_TIMEOUT_MS;
-    const latestMs = clock.monotonicMs() + MAX_FIND_EXTENSION * timeoutMs;
-    let progressed = false;
-    let deadline = clock.setTimer(timeoutMs, onDeadline);
-    // A long answer is not cut off while it comes; a neighbour that trickles is.
-    function onDeadline(): void {
-      if (!progressed || clock.monotonicMs() >= latestMs) return end();
-      progressed = false;
-      deadline = clock.setTimer(timeoutMs, onDeadline);
-    }
-    const wakeup = new Wakeup();
-    const arrived = new Map<string, Advertisement>();
-    const onHeld = (advertisement: Advertisement) => {
-      // Delegations come along with what was asked for; and a neighbour may send what was not.
-      if (!conditions.matches(advertisement)) return;
-      progressed = true;
-      arrived.set(nameOf(advertisement), advertisement);
-      wakeup.wake();
-    };
-    let asking = true;
-    const ask = async () => {
-      await untilAborted(neighbours.settled(), ending.signal);
-      const wait = { signal: ending.signal, timeoutMs, onHeld };
-      // A neighbour that fails to answer leaves the others' answers as they are.
-      const ended = await Promise.allSettled(
-        neighbours.open().map((neighbour) => answers.follow(neighbour, query, false, wait)),
-      );
-      for (const one of ended) {
-        if (one.status === 'rejected' && !(one.reason instanceof PipevineError)) throw one.reason;
-      }
-    };
-    const asked = ask().finally(() => {
-      asking = false;
-      wakeup.wake();
-    });
-    try {
-      while (asking && given.size < limit) {
-        await wakeup.wait();
-        for (const [name, advertisement] of arrived) {
-          arrived.delete(name);
-          if (given.has(name) || given.size >= limit) continue;
-          given.add(name);
-          yield advertisement;
-        }
-      }
-      for (const held of given.size < limit ? store.search({ ...query, limit: MAX_RESULTS }) : []) {
+    const name = queryName(query);
+    if (known || !pause.isPaused(name)) {
+      const plan = () => scope.plan(query, 'own');
+      const wait = { signal, timeoutMs, ready: resolver.settled(), isVain: () => given.size === 0 };
+      for await (const batch of answers.search(query, plan, wait)) {
+        for (const advertisement of batch) if (isNew(advertisement)) yield advertisement;
         if (given.size >= limit) break;
-        const advertisement = given.has(nameOf(held)) ? undefined : held.read();
-        if (advertisement === undefined) continue;
-        given.add(nameOf(advertisement));
-        yield advertisement;
       }
-      if (options.signal?.aborted) throw new PipevineError('aborted', 'The caller gave up the search.');
-    } finally {
-      deadline.cancel();
-      options.signal?.removeEventListener('abort', end);
-      end();
-      await asked;
+      if (signal?.aborted !== true) pause.answered(name, known || given.size > 0);
     }
+    for (const held of given.size < limit ? store.search({ ...query, limit: MAX_RESULTS }) : []) {
+      if (given.size >= limit) break;
+      const advertisement = given.has(nameOf(held)) ? undefined : held.read();
+      if (advertisement !== undefined && isNew(advertisement)) yield advertisement;
+    }
+    if (signal?.aborted) throw new PipevineError('aborted', 'The caller gave up the search.');
   }
 
   async *watch(
@@ -223,7 +188,7 @@ export class DiscoveryService implements Discovery {
       for (const advertisement of this.#init.store.find({ ...query, limit: MAX_RESULTS })) {
         pending.set(nameOf(advertisement), { change: 'added', advertisement });
       }
-      release = open.watches.use(query);
+      release = useScope(open.watches, open.scope, query);
       while (signal?.aborted !== true && this.#groups.get(query.group) === open) {
         const [next] = pending;
         if (next === undefined) await wakeup.wait();
@@ -240,14 +205,37 @@ export class DiscoveryService implements Discovery {
     }
   }
 
-  /** Keeps the store informed of what the neighbours publish of a kind, until the returned function is called. */
+  /** Keeps the store informed of what each neighbour publishes itself of a kind, until the returned function is called. */
   followNeighbours(kind: AdvertisementKind, group: GroupId): () => void {
-    return this.#group(group).watches.useOwn({ kind, group, limit: 100 });
+    const { watches, resolver } = this.#group(group);
+    const queryFor = (publisher: PeerId) => ({ kind, group, publisher, limit: 100 });
+    return watches.use(`own ${kind}`, () => withoutWalk(resolver), queryFor);
+  }
+
+  /** Takes in what a neighbour pushes. Throws `forged`, `malformed` and the like, and leaves the neighbour alone then. */
+  receive(group: GroupId, pushed: readonly Uint8Array[], from: PublisherSource): PushReceipt {
+    const receipt = { taken: 0, unproven: 0, replayed: 0 };
+    receipt.unproven = this.#group(group).answers.take(pushed, from, ({ outcome }) => {
+      receipt[outcome === 'replayed' ? outcome : 'taken']++;
+    });
+    return receipt;
+  }
+
+  /** The peers that a neighbour knows, its own advertisement among them. Rejects as the resolver does. */
+  async knownPeers(neighbour: GroupNeighbour, group: GroupId, limit = 100): Promise<Advertisement[]> {
+    const peers = new Map<PeerId, Advertisement>();
+    const onHeld = (advertisement: Advertisement) => {
+      if (advertisement.kind === 'peer') peers.set(advertisement.publisher, advertisement);
+    };
+    const { signal } = new AbortController();
+    const target = { neighbour, walk: false };
+    await this.#group(group).answers.follow(target, { kind: 'peer', group, limit }, false, { signal, onHeld });
+    return [...peers.values()];
   }
 
   /** Neighbours that have proven to be members of the group and can be asked. */
   neighboursOf(group: GroupId): PeerId[] {
-    return (this.#groups.get(group)?.neighbours.open() ?? []).map(({ peer }) => peer);
+    return (this.#groups.get(group)?.resolver.neighbours() ?? []).map(({ peer }) => peer);
   }
 
   /** Bounds and counters, by name. */
@@ -261,27 +249,25 @@ export class DiscoveryService implements Discovery {
         served[name] = { used: before.used + used, limit, dropped: before.dropped + dropped };
       }
     }
-    const { forged, replayed, surplus } = this.#counters;
+    const watching = (of: (open: OpenGroup) => RemoteWatches, limit: number) => ({
+      used: sum(groups.map((open) => of(open).used)),
+      limit,
+      dropped: sum(groups.map((open) => of(open).refused)),
+    });
+    const { forged, replayed, surplus, unproven } = this.#counters;
     return {
       ...served,
-      'discovery neighbours': {
-        used: sum(groups.map(({ neighbours }) => neighbours.used)),
-        limit: MAX_ASKED_NEIGHBOURS,
-        dropped: sum(groups.map(({ neighbours }) => neighbours.ignored)),
-      },
-      'discovery watches': {
-        used: sum(groups.map(({ watches }) => watches.used)),
-        limit: MAX_WATCHES,
-        dropped: sum(groups.map(({ watches }) => watches.refused)),
-      },
+      'discovery watches': watching(({ watches }) => watches, MAX_WATCHES),
+      'discovery watches for others': watching(({ clientWatches }) => clientWatches, MAX_CLIENT_WATCHES),
       'advertisements forged': { used: 0, limit: 0, dropped: forged + surplus },
       'advertisements replayed': { used: 0, limit: 0, dropped: replayed },
+      'advertisements unproven': { used: 0, limit: 0, dropped: unproven },
     };
   }
 
   /** Idempotent. */
-  async close(): Promise<void> {
-    await Promise.all([...this.#groups.keys()].map((group) => this.closeGroup(group)));
+  close(): void {
+    for (const group of [...this.#groups.keys()]) this.closeGroup(group);
   }
 
   #group(group: GroupId): OpenGroup {
@@ -303,14 +289,22 @@ function put(pending: Map<string, AdvertisementChange>, { change, advertisement 
   else pending.set(name, { change, advertisement });
 }
 
-function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    signal.addEventListener('abort', done);
-    if (signal.aborted) done();
-    promise.then(done, done);
-  });
+function withoutWalk(resolver: GroupResolver): SearchTarget[] {
+  return resolver.neighbours().map((neighbour) => ({ neighbour, walk: false }));
+}
+
+function neighboursOnly(resolver: GroupResolver): SearchScope {
+  return {
+    plan: () => ({ first: withoutWalk(resolver), second: [] }),
+    watched: () => withoutWalk(resolver),
+    subscribe: () => ({ unsubscribe: () => undefined }),
+  };
+}
+
+function useScope(watches: RemoteWatches, scope: SearchScope, query: AdvertisementQuery): () => void {
+  return watches.use(
+    queryName(query),
+    () => scope.watched(),
+    () => query,
+  );
 }

@@ -17,11 +17,12 @@ export interface Discovery {
   /** What is known here, without asking anybody. */
   local(query: AdvertisementQuery): Advertisement[];
   /**
-   * Streams each match once, in the newest version known: first what this process publishes itself, then what the
-   * neighbours of the group answer, last what is cached and nobody has named. Ends when all have answered, or at the
-   * deadline (default 2 s), which is no error; while results keep coming the deadline moves, up to ten times as far.
+   * Streams each match once, in the newest version known: first what this process publishes itself, then what
+   * neighbours and rendezvous answer, last what is cached and nobody has named. Ends when all have answered, or at the
+   * deadline (default 2 s), which is no error; while results keep coming the deadline moves, up to ten times as far. A
+   * search that came to nothing is not sent again before a pause of 0.5 s, doubled each time up to 15 s.
    */
   find(query: AdvertisementQuery, options?: WaitOptions): AsyncIterable<Advertisement>;
-  /** What is there now, then each change as it happens, at all neighbours, until the signal or the end of the iteration. */
+  /** What is there now, then each change as it happens, at neighbours and rendezvous, until the signal or the end of the iteration. */
   watch(query: AdvertisementQuery, options?: { readonly signal?: AbortSignal }): AsyncIterable<AdvertisementChange>;
 }

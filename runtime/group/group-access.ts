@@ -7,10 +7,16 @@ export interface Credential {
   readonly subject: PeerId;
   /** For example `member`, `administrator`, `host`. */
   readonly roles: readonly string[];
+  /** Granted besides those of the roles, `name:PATTERN` among them; see capability.ts. */
+  readonly capabilities: readonly string[];
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
-  /** 16 random bytes as base32: what a revocation names. */
+  /** 16 random bytes as base32: what a revocation names. The same for all versions and renewals of a membership. */
   readonly serial: string;
+  /** Grows each time that an administrator changes what is granted; 0 at first. */
+  readonly version: number;
+  /** Of one that a quorum gave: the sequence of the charter that names the approvers. */
+  readonly charterSequence?: number;
   readonly encoded: Uint8Array;
 }
 

@@ -1,8 +1,7 @@
 import type { AdvertisementInit } from '../advertisement/advertisement.ts';
-import { encodeGroupBody } from '../advertisement/group-body.ts';
-import type { GroupId } from '../id/group-id.ts';
+import type { Charter } from './charter.ts';
 
-/** What the authority of a group publishes of it, inside the group itself. */
-export function groupAdvertisementInit(group: { readonly group: GroupId; readonly name: string }): AdvertisementInit {
-  return { kind: 'group', group: group.group, name: group.name, body: encodeGroupBody({ admission: 'code' }) };
+/** What the authority of a group publishes of it, inside the group itself: the body is the charter as signed. */
+export function groupAdvertisementInit({ group, name, encoded }: Charter): AdvertisementInit {
+  return { kind: 'group', group, name, body: encoded };
 }

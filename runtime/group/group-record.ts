@@ -1,18 +1,20 @@
 /**
  * What is kept of each group, in table `group` under the base32 part of its id:
  * `{1: name, 2: credential, ? 3: seed of the authority, ? 4: administrator that admitted this peer}`, and in table
- * `revocation` its newest revocation list as signed.
+ * `statement` each of its statements as signed, under the same and the statement's slot.
  */
 
 import { base32Encode } from '../id/base32.ts';
 import { type GroupId, groupIdToBytes } from '../id/group-id.ts';
 import { type PeerId, peerIdFromBytes, peerIdToBytes } from '../id/peer-id.ts';
+import type { StorageChange } from '../platform/storage.ts';
 import { decodeStrict } from '../wire/decode.ts';
 import { encodeCanonical } from '../wire/encode.ts';
 import { readMap } from '../wire/shape.ts';
+import { type Statement, slotOf } from './statement.ts';
 
 export const GROUP_TABLE = 'group';
-export const REVOCATION_TABLE = 'revocation';
+export const STATEMENT_TABLE = 'statement';
 
 const WHAT = 'The stored record of a group';
 
@@ -25,6 +27,12 @@ export interface GroupRecord {
 
 export function groupKey(group: GroupId): string {
   return base32Encode(groupIdToBytes(group));
+}
+
+/** Stores a statement, or removes it. */
+export function statementChange(statement: Statement, action: 'store' | 'remove'): StorageChange {
+  const key = `${groupKey(statement.group)} ${slotOf(statement)}`;
+  return { table: STATEMENT_TABLE, key, value: action === 'store' ? statement.encoded : undefined };
 }
 
 export function encodeGroupRecord(record: GroupRecord): Uint8Array {

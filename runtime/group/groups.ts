@@ -1,14 +1,16 @@
 import { LruCache } from '../bound/lru-cache.ts';
+import type { TokenBucket } from '../bound/token-bucket.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import { base32Encode } from '../id/base32.ts';
-import { type GroupId, groupIdFromBytes, groupIdToBytes, shortGroupId, WORLD_GROUP } from '../id/group-id.ts';
+import { type GroupId, groupIdFromBytes, shortGroupId, WORLD_GROUP } from '../id/group-id.ts';
 import { type Identity, identityFromSeed } from '../id/identity.ts';
-import { type PeerId, peerIdFromBytes, shortPeerId } from '../id/peer-id.ts';
+import { type PeerId, shortPeerId } from '../id/peer-id.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Crypto } from '../platform/crypto.ts';
 import type { Random } from '../platform/random.ts';
-import type { Storage } from '../platform/storage.ts';
-import { checkCredential } from './credential-check.ts';
+import type { Storage, StorageChange } from '../platform/storage.ts';
+import { may } from './capability.ts';
+import { type Charter, encodeCharterContent } from './charter.ts';
 import { type CredentialChain, signCredential, verifyCredential } from './credential-codec.ts';
 import type { Credential, GroupAccess, GroupDirectory } from './group-access.ts';
 import {
@@ -17,12 +19,20 @@ import {
   MAX_GROUP_NAME_BYTES,
   MAX_GROUPS,
   MAX_HOSTED_CREDENTIALS,
+  MAX_STATEMENT_RATES,
+  MAX_STATEMENTS,
   MAX_VERIFIED_CREDENTIALS,
-  RENEWAL_GRACE_MS,
+  RENEWAL_AGE_MS,
   SERIAL_BYTES,
 } from './group-defaults.ts';
-import { decodeGroupRecord, encodeGroupRecord, GROUP_TABLE, groupKey, REVOCATION_TABLE } from './group-record.ts';
-import { type RevocationList, serialToBytes, signRevocationList, verifyRevocationList } from './revocation-list.ts';
+import type { CreateGroupInit, GroupMembership, GroupsChange, IssueInit, PublishInit } from './group-membership.ts';
+import { decodeGroupRecord, encodeGroupRecord, GROUP_TABLE, groupKey, STATEMENT_TABLE } from './group-record.ts';
+import { GroupStatements } from './group-statements.ts';
+import { type Statement, slotOf } from './statement.ts';
+import { signStatement } from './statement-codec.ts';
+
+export { authorityOf } from './authority.ts';
+export type { CreateGroupInit, GroupMembership, GroupsChange, IssueInit, PublishInit };
 
 export interface GroupsInit {
   readonly storage: Storage;
@@ -37,83 +47,56 @@ export interface GroupsInit {
   readonly maxVerifiedCredentials?: number;
 }
 
-/** A group that this peer is a member of. */
-export interface GroupMembership {
-  readonly group: GroupId;
-  readonly name: string;
-  /** This peer's own. May have run out. */
-  readonly credential: Credential;
-  /** Whether this peer keeps the authority's key. */
-  readonly authority: boolean;
-  /** The administrator that admitted this peer: the first to ask for a renewal. */
-  readonly administrator: PeerId | undefined;
-}
-
-export interface GroupsChange {
-  readonly change: 'joined' | 'renewed' | 'resigned' | 'revocations';
-  readonly group: GroupId;
-}
-
-export interface IssueInit {
-  readonly subject: PeerId;
-  readonly roles: readonly string[];
-  /** Default 30 days; never beyond the end of the issuer's own credential. */
-  readonly lifetimeMs?: number;
-  /** Given when a credential is renewed; default: a new one. */
-  readonly serial?: string;
-}
-
 interface Member {
-  name: string;
-  chain: CredentialChain;
-  authority: Identity | undefined;
-  seed: Uint8Array | undefined;
-  administrator: PeerId | undefined;
-  revocations: RevocationList | undefined;
+  readonly group: GroupId;
+  /** Counts until the charter is known. */
+  readonly name: string;
+  readonly chain: CredentialChain;
+  readonly authority: Identity | undefined;
+  readonly seed: Uint8Array | undefined;
+  readonly administrator: PeerId | undefined;
+  /** The same for all versions of a membership. */
+  readonly held: GroupStatements;
 }
 
 const EMPTY = new Uint8Array(0);
+const CREATOR_ROLES = ['member', 'administrator', 'host'];
 const textEncoder = new TextEncoder();
 
 /** The world group asks nobody for anything. */
 const WORLD_ACCESS: GroupAccess = { group: WORLD_GROUP, credentialOf: () => EMPTY, verify: () => undefined };
 
-/** The groups of this process: their credentials, and for own groups the authority, durable in the storage. */
+/**
+ * The groups of this process: their credentials and statements, and for own groups the authority, durable in the storage.
+ */
 export class Groups implements GroupDirectory {
-  readonly #storage: Storage;
-  readonly #clock: Clock;
-  readonly #crypto: Crypto;
-  readonly #random: Random;
-  readonly #identity: Identity;
-  readonly #hosts: (peer: PeerId) => boolean;
+  readonly #init: GroupsInit;
   readonly #members = new Map<GroupId, Member>();
   readonly #access = new Map<GroupId, GroupAccess>();
   readonly #listeners = new Set<(change: GroupsChange) => void>();
   readonly #verified: LruCache<CredentialChain>;
   readonly #hosted: LruCache<Credential>;
+  readonly #rates = new LruCache<TokenBucket>(MAX_STATEMENT_RATES);
 
   /** Reads the memberships. Throws `malformed` when a record is damaged: it would be worse to go on without a group. */
   constructor(init: GroupsInit) {
-    this.#storage = init.storage;
-    this.#clock = init.clock;
-    this.#crypto = init.crypto;
-    this.#random = init.random;
-    this.#identity = init.identity;
-    this.#hosts = init.hosts ?? (() => false);
+    this.#init = init;
     this.#verified = new LruCache(init.maxVerifiedCredentials ?? MAX_VERIFIED_CREDENTIALS);
     this.#hosted = new LruCache(init.maxHostedCredentials ?? MAX_HOSTED_CREDENTIALS);
     for (const [key, value] of init.storage.scan(GROUP_TABLE)) {
       const record = decodeGroupRecord(value);
       const chain = verifyCredential(init.crypto, record.credential);
-      const list = init.storage.get(REVOCATION_TABLE, key);
-      this.#members.set(chain[0].group, {
+      const member: Member = {
+        group: chain[0].group,
         name: record.name,
         chain,
         seed: record.authoritySeed,
         authority: record.authoritySeed && identityFromSeed(init.crypto, record.authoritySeed),
         administrator: record.administrator,
-        revocations: list && verifyRevocationList(init.crypto, list),
-      });
+        held: this.#statementsOf(chain[0]),
+      };
+      for (const [, encoded] of init.storage.scan(STATEMENT_TABLE, `${key} `)) member.held.restore(encoded);
+      this.#members.set(member.group, member);
     }
   }
 
@@ -125,7 +108,7 @@ export class Groups implements GroupDirectory {
       access = {
         group,
         credentialOf: (peer) => this.#credentialOf(group, peer),
-        verify: (subject, credential) => this.#verify(group, subject, credential),
+        verify: (subject, credential) => this.verify(group, subject, credential),
       };
       this.#access.set(group, access);
     }
@@ -134,72 +117,104 @@ export class Groups implements GroupDirectory {
 
   /** All memberships; the world group is none. */
   list(): GroupMembership[] {
-    return [...this.#members].map(([group, member]) => membershipOf(group, member));
+    return [...this.#members.values()].map(membershipOf);
   }
 
   membership(group: GroupId): GroupMembership | undefined {
     const member = this.#members.get(group);
-    return member && membershipOf(group, member);
+    return member && membershipOf(member);
+  }
+
+  /** What the authority says of the group; undefined when none has come yet. */
+  charter(group: GroupId): Charter | undefined {
+    return this.#members.get(group)?.held.charter;
   }
 
   /**
-   * Makes a group: an authority key, and this peer's credential as its administrator and host. Its `group`
+   * Makes a group: an authority key, its charter, and this peer's credential as its administrator and host. Its `group`
    * advertisement is published with `groupAdvertisementInit` and `signerOf`. Rejects with `invalid-argument`, `overloaded`
    * or an error of the storage.
    */
-  async create(init: { readonly name: string }): Promise<GroupMembership> {
+  async create(init: CreateGroupInit): Promise<GroupMembership> {
     checkName(init.name);
     this.#checkRoom();
-    const seed = this.#random.bytes(32);
-    const authority = identityFromSeed(this.#crypto, seed);
+    const { name, policy = { type: 'code' }, listed = policy.type !== 'code', roles = ['member'] } = init;
+    const seed = this.#init.random.bytes(32);
+    const authority = identityFromSeed(this.#init.crypto, seed);
     const group = groupIdFromBytes(authority.signing.publicKey);
-    const credential = this.#sign(authority, undefined, group, {
-      subject: this.#identity.id,
-      roles: ['member', 'administrator', 'host'],
+    const nowMs = this.#wallMs();
+    const charter = signStatement(authority.signing, {
+      group,
+      type: 'charter',
+      key: '',
+      sequence: nowMs,
+      untilMs: Number.MAX_SAFE_INTEGER,
+      credential: undefined,
+      content: encodeCharterContent({ name, policy, listed, roles }),
     });
+    const subject = this.#init.identity.id;
+    const credential = this.#sign(authority, undefined, group, nowMs, { subject, roles: CREATOR_ROLES });
     const member: Member = {
-      name: init.name,
+      group,
+      name,
       chain: [credential],
       authority,
       seed,
       administrator: undefined,
-      revocations: undefined,
+      held: this.#statementsOf(credential),
     };
-    await this.#store(group, member);
+    member.held.adopt([charter.encoded]);
+    await this.#init.storage.commit([recordChange(member), ...member.held.changes('store')]);
     this.#members.set(group, member);
-    this.#tell('joined', group);
-    return membershipOf(group, member);
+    this.#tell({ change: 'joined', group });
+    return membershipOf(member);
   }
 
   /**
-   * Becomes a member by a credential that an administrator gave, or takes a renewed one. Rejects with `malformed`,
-   * `forged`, `refused` (of another peer) or `expired`.
+   * Becomes a member by a credential that was given, or takes a renewed one; a replayed older one changes nothing.
+   * `statements` came along with it. Rejects with `malformed`, `forged`, `refused` (of another peer; or of an
+   * administrator, farther from the authority than what it has), `revoked` or `expired`.
    */
   async admit(
     encoded: Uint8Array,
-    details: { readonly name: string; readonly administrator?: PeerId },
+    details: {
+      /** Counts until the charter is known. */
+      readonly name: string;
+      readonly administrator?: PeerId;
+      readonly statements?: readonly Uint8Array[];
+    },
   ): Promise<GroupMembership> {
     checkName(details.name);
-    const chain = verifyCredential(this.#crypto, encoded.slice());
+    const chain = verifyCredential(this.#init.crypto, encoded.slice());
     const [credential] = chain;
     const { group } = credential;
     const before = this.#members.get(group);
     if (before === undefined) this.#checkRoom();
-    // What the authority has signed just now is a better clock than one that is behind it.
-    const nowMs = Math.max(this.#wallMs(), credential.notBeforeMs);
-    checkCredential(chain, { group, subject: this.#identity.id, nowMs, isRevoked: () => false });
     const member: Member = {
+      group,
       name: details.name,
       chain,
       authority: before?.authority,
       seed: before?.seed,
       administrator: details.administrator ?? before?.administrator,
-      revocations: before?.revocations,
+      held: before?.held ?? this.#statementsOf(credential),
     };
-    await this.#store(group, member);
+    const statements = details.statements ?? [];
+    if (before === undefined) member.held.adopt(statements);
+    for (const one of before === undefined ? [] : statements) {
+      await member.held.receive(one).catch((error: unknown) => {
+        // What ran out, and what does not fit, is no reason not to be renewed.
+        if (!(error instanceof PipevineError) || !['expired', 'overloaded'].includes(error.code)) throw error;
+      });
+    }
+    // What was signed just now is a better clock than one that is behind it.
+    member.held.check(chain, this.#init.identity.id, this.#nowMs(member));
+    if (before !== undefined && !this.#isBetter(before, chain)) return membershipOf(before);
+    const stored = before === undefined ? member.held.changes('store') : [];
+    await this.#init.storage.commit([recordChange(member), ...stored]);
     this.#members.set(group, member);
-    this.#tell(before === undefined ? 'joined' : 'renewed', group);
-    return membershipOf(group, member);
+    this.#tell({ change: before === undefined ? 'joined' : 'renewed', group });
+    return membershipOf(member);
   }
 
   /** Renews this peer's own credential where it keeps the authority. Rejects with `refused` elsewhere. */
@@ -208,9 +223,7 @@ export class Groups implements GroupDirectory {
     if (member.authority === undefined) {
       throw new PipevineError('refused', 'Only who keeps the authority of a group can renew its own credential.');
     }
-    const [{ roles, serial }] = member.chain;
-    const renewed = this.#sign(member.authority, undefined, group, { subject: this.#identity.id, roles, serial });
-    return this.admit(renewed.encoded, { name: member.name });
+    return this.admit(this.issue(group, member.chain[0]).encoded, { name: member.name });
   }
 
   /**
@@ -223,16 +236,17 @@ export class Groups implements GroupDirectory {
     if (member.authority !== undefined && options?.forgetAuthority !== true) {
       throw new PipevineError(
         'refused',
-        `This peer keeps the only key of group "${member.name}"; without it nobody could admit or renew a member. To end the group, say so.`,
+        `This peer keeps the only key of group "${nameOf(member)}"; without it nobody could change the group. To end it, say so.`,
       );
     }
-    await this.#storage.commit([
-      { table: GROUP_TABLE, key: groupKey(group), value: undefined },
-      { table: REVOCATION_TABLE, key: groupKey(group), value: undefined },
-    ]);
-    this.#members.delete(group);
-    this.#access.delete(group);
-    this.#tell('resigned', group);
+    await member.held.exclusive(async () => {
+      const record = { table: GROUP_TABLE, key: groupKey(group), value: undefined };
+      await this.#init.storage.commit([record, ...member.held.changes('remove')]);
+      member.held.close();
+      this.#members.delete(group);
+      this.#access.delete(group);
+    });
+    this.#tell({ change: 'resigned', group });
   }
 
   /** Whether this peer may admit members now: by the authority's key, or as an administrator. */
@@ -241,18 +255,17 @@ export class Groups implements GroupDirectory {
     if (member === undefined) return false;
     if (member.authority !== undefined) return true;
     const [credential] = member.chain;
-    return credential.roles.includes('administrator') && credential.notAfterMs > this.#nowMs(member);
+    const isValid = credential.notAfterMs > this.#nowMs(member) && !member.held.revocations.voids(member.chain);
+    return may(credential, 'administer') && isValid;
   }
 
   /** Signs a credential for another peer. Throws `refused` when this peer has no right to. */
   issue(group: GroupId, init: IssueInit): Credential {
     const member = this.#member(group);
     if (!this.mayAdmit(group)) {
-      throw new PipevineError('refused', `This peer is no administrator of group "${member.name}".`);
+      throw new PipevineError('refused', `This peer is no administrator of group "${nameOf(member)}".`);
     }
-    return member.authority === undefined
-      ? this.#sign(this.#identity, member.chain, group, init)
-      : this.#sign(member.authority, undefined, group, init);
+    return this.#signAs(member, init);
   }
 
   /** The identity of a group's authority, where it is kept here: signs the group's advertisement. */
@@ -262,43 +275,84 @@ export class Groups implements GroupDirectory {
   }
 
   /**
-   * Revokes a membership by its serial; the list is durable before it counts. Resolves to the signed list, for
-   * others. Rejects with `refused` where the authority is not kept, `overloaded` when the list is full.
+   * Whether credentials with this serial, and a version up to this one, are void. `depth`: the distance from the authority
+   * of one that may administer, which only what is nearer can revoke; else it suffices that anybody did.
    */
-  async revoke(group: GroupId, serial: string): Promise<RevocationList> {
+  isRevoked(group: GroupId, serial: string, version = 0, depth?: number): boolean {
+    return this.#members.get(group)?.held.revocations.isRevoked(serial, version, depth) ?? false;
+  }
+
+  /**
+   * Checks a credential that `subject`, who is authenticated, has shown, as GroupAccess.verify does; with `graceMs` also
+   * one that ended so long ago, for its renewal.
+   */
+  verify(group: GroupId, subject: PeerId, encoded: Uint8Array, options?: { readonly graceMs?: number }): Credential {
     const member = this.#member(group);
-    serialToBytes(serial);
-    if (member.authority === undefined) {
+    if (encoded.length === 0) {
       throw new PipevineError(
         'refused',
-        `Revoke where the authority of group "${member.name}" is kept: it signs the list.`,
+        `Peer ${shortPeerId(subject)} has shown no credential for group "${nameOf(member)}"; it must join first: \`pipevine invite\` gives a code.`,
       );
     }
-    const nowMs = this.#nowMs(member);
-    const serials = new Map([...(member.revocations?.serials ?? [])].filter(([, untilMs]) => untilMs > nowMs));
-    serials.set(serial, nowMs + CREDENTIAL_LIFETIME_MS + RENEWAL_GRACE_MS);
-    const sequence = Math.max((member.revocations?.sequence ?? -1) + 1, nowMs);
-    const list = signRevocationList(member.authority.signing, { group, sequence, serials });
-    await this.#storeRevocations(list);
-    return list;
+    return member.held.check(this.chainOf(encoded), subject, this.#nowMs(member), options?.graceMs);
   }
 
-  /** Takes in a list from elsewhere; false when an equal or newer one is known. Rejects with `malformed`, `forged`, `not-found`. */
-  async applyRevocations(encoded: Uint8Array): Promise<boolean> {
-    const list = verifyRevocationList(this.#crypto, encoded.slice());
-    const member = this.#member(list.group);
-    if (member.revocations !== undefined && member.revocations.sequence >= list.sequence) return false;
-    await this.#storeRevocations(list);
-    return true;
+  /**
+   * A credential and those above it, the signatures checked now or before; nothing of time and revocation. Throws
+   * `malformed`, `forged` or `refused`.
+   */
+  chainOf(encoded: Uint8Array): CredentialChain {
+    const digest = String.fromCharCode(...this.#init.crypto.sha256(encoded));
+    let chain = this.#verified.get(digest);
+    if (chain === undefined) {
+      chain = verifyCredential(this.#init.crypto, encoded.slice());
+      this.#verified.set(digest, chain, 1);
+    }
+    return chain;
   }
 
-  /** The newest list known, for others. */
-  revocations(group: GroupId): RevocationList | undefined {
-    return this.#members.get(group)?.revocations;
+  /** All statements that are held and not run out: charter, revocations, applications, approvals. */
+  statements(group: GroupId): readonly Statement[] {
+    return this.#members.get(group)?.held.list() ?? [];
   }
 
-  isRevoked(group: GroupId, serial: string): boolean {
-    return this.#members.get(group)?.revocations?.serials.has(serial) ?? false;
+  /**
+   * Takes in a statement from elsewhere; durable before it counts. False when an equal or newer one is known. Rejects
+   * with `malformed`, `forged`, `refused`, `revoked`, `expired`, `unsupported`, `overloaded` or `not-found`.
+   */
+  async receive(group: GroupId, encoded: Uint8Array, from?: PeerId): Promise<boolean> {
+    return this.#member(group).held.receive(encoded, from);
+  }
+
+  /**
+   * Says something to all members of a group: by the authority's key a charter and, where it is kept, revocations; else
+   * by this peer. Rejects as `receive` does, and with `refused` where this peer has no right to.
+   */
+  async publish(group: GroupId, init: PublishInit): Promise<Statement> {
+    const member = this.#member(group);
+    const { type, key, content, lifetimeMs } = init;
+    if (type === 'charter' && member.authority === undefined) {
+      throw new PipevineError(
+        'refused',
+        `Change group "${nameOf(member)}" where its authority is kept: it signs that.`,
+      );
+    }
+    return member.held.publish(() => {
+      const authority = type === 'charter' || type === 'revocations' ? member.authority : undefined;
+      const { id, signing } = authority ?? this.#init.identity;
+      const [own] = this.#member(group).chain;
+      const nowMs = this.#nowMs(member);
+      const before = member.held.get(slotOf({ type, key, issuer: id }));
+      return signStatement(signing, {
+        group,
+        type,
+        key,
+        sequence: Math.max(nowMs, (before?.sequence ?? -1) + 1),
+        untilMs: Math.min(nowMs + lifetimeMs, Number.MAX_SAFE_INTEGER),
+        credential: authority === undefined ? own.encoded : undefined,
+        content,
+      });
+    });
   }
 
   subscribe(listener: (change: GroupsChange) => void): () => void {
@@ -308,14 +362,26 @@ export class Groups implements GroupDirectory {
 
   /** Bounds and counters, by name. */
   status(): Readonly<Record<string, { readonly used: number; readonly limit: number; readonly dropped: number }>> {
+    const { maxVerifiedCredentials, maxHostedCredentials } = this.#init;
+    const members = [...this.#members.values()];
     return {
       groups: { used: this.#members.size, limit: MAX_GROUPS, dropped: 0 },
       'credentials checked': {
         used: this.#verified.size,
-        limit: MAX_VERIFIED_CREDENTIALS,
+        limit: maxVerifiedCredentials ?? MAX_VERIFIED_CREDENTIALS,
         dropped: this.#verified.evicted,
       },
-      'credentials hosted': { used: this.#hosted.size, limit: MAX_HOSTED_CREDENTIALS, dropped: this.#hosted.evicted },
+      'credentials hosted': {
+        used: this.#hosted.size,
+        limit: maxHostedCredentials ?? MAX_HOSTED_CREDENTIALS,
+        dropped: this.#hosted.evicted,
+      },
+      statements: {
+        used: members.reduce((sum, { held }) => sum + held.size, 0),
+        limit: MAX_STATEMENTS * Math.max(1, members.length),
+        dropped: members.reduce((sum, { held }) => sum + held.dropped, 0),
+      },
+      'statement rates': { used: this.#rates.size, limit: MAX_STATEMENT_RATES, dropped: this.#rates.evicted },
     };
   }
 
@@ -323,66 +389,80 @@ export class Groups implements GroupDirectory {
     const member = this.#member(group);
     const [own] = member.chain;
     const nowMs = this.#nowMs(member);
-    if (peer !== this.#identity.id) return this.#hostedCredential(group, member, peer, nowMs).encoded;
+    if (member.held.revocations.voids(member.chain)) {
+      throw new PipevineError(
+        'revoked',
+        `The membership of group "${nameOf(member)}" was revoked or changed; ask an administrator of the group.`,
+      );
+    }
+    if (peer !== this.#init.identity.id) return this.#hostedCredential(member, peer, nowMs).encoded;
     if (own.notAfterMs <= nowMs) {
       throw new PipevineError(
         'expired',
-        `The membership of group "${member.name}" ran out. If the clock is right, ask for a new code with \`pipevine invite\` and join again.`,
+        `The membership of group "${nameOf(member)}" ran out. If the clock is right, ask for a new code with \`pipevine invite\` and join again.`,
       );
     }
     return own.encoded;
   }
 
-  #hostedCredential(group: GroupId, member: Member, peer: PeerId, nowMs: number): Credential {
-    if (!this.#hosts(peer)) {
+  #hostedCredential(member: Member, peer: PeerId, nowMs: number): Credential {
+    if (!this.#init.hosts?.(peer)) {
       throw new PipevineError(
         'refused',
-        `Peer ${shortPeerId(peer)} is no member of group "${member.name}" that this process speaks for.`,
+        `Peer ${shortPeerId(peer)} is no member of group "${nameOf(member)}" that this process speaks for.`,
       );
     }
-    const name = `${group} ${peer}`;
+    const [own] = member.chain;
+    // A change of what this peer may do ends what it has signed before.
+    const name = `${member.group} ${peer} ${own.serial} ${own.version}`;
     const ready = this.#hosted.get(name);
     if (ready !== undefined && nowMs < (ready.notBeforeMs + ready.notAfterMs) / 2) return ready;
-    const [own] = member.chain;
-    const mayHost = own.roles.includes('host') || own.roles.includes('administrator');
-    if (member.authority === undefined && (!mayHost || own.notAfterMs <= nowMs)) {
+    if (member.authority === undefined && (!may(own, 'host') || own.notAfterMs <= nowMs)) {
       throw new PipevineError(
         'refused',
-        `This peer may not bring peers that it hosts into group "${member.name}"; ask for a code with the role "host".`,
+        `This peer may not bring peers that it hosts into group "${nameOf(member)}"; ask for a code with the role "host".`,
       );
     }
-    const init = { subject: peer, roles: ['member'], ...(ready && { serial: ready.serial }) };
-    const credential =
-      member.authority === undefined
-        ? this.#sign(this.#identity, member.chain, group, init)
-        : this.#sign(member.authority, undefined, group, init);
+    const credential = this.#signAs(member, {
+      subject: peer,
+      roles: ['member'],
+      ...(ready && { serial: ready.serial }),
+    });
     this.#hosted.set(name, credential, 1);
     return credential;
   }
 
-  #verify(group: GroupId, subject: PeerId, encoded: Uint8Array): Credential {
-    const member = this.#member(group);
-    if (encoded.length === 0) {
+  /** Whether a credential that is good may take the place of the one that the member has. */
+  #isBetter(before: Member, chain: CredentialChain): boolean {
+    const [own] = before.chain;
+    const [next] = chain;
+    if (own.serial !== next.serial || before.held.revocations.voids(before.chain)) return true;
+    if (next.version < own.version || (next.version === own.version && next.notAfterMs <= own.notAfterMs)) return false;
+    const hasTime = own.notAfterMs - RENEWAL_AGE_MS > this.#nowMs(before);
+    if (hasTime && may(own, 'administer') && chain.length > before.chain.length) {
       throw new PipevineError(
         'refused',
-        `Peer ${shortPeerId(subject)} has shown no credential for group "${member.name}"; it must join first: \`pipevine invite\` gives a code.`,
+        'An administrator lets only who is nearer to the authority renew its credential, or that one could revoke it; ask there.',
       );
     }
-    const digest = String.fromCharCode(...this.#crypto.sha256(encoded));
-    let chain = this.#verified.get(digest);
-    if (chain === undefined) {
-      chain = verifyCredential(this.#crypto, encoded.slice());
-      this.#verified.set(digest, chain, 1);
-    }
-    return checkCredential(chain, {
-      group,
-      subject,
-      nowMs: this.#nowMs(member),
-      isRevoked: (serial) => member.revocations?.serials.has(serial) ?? false,
-    });
+    return true;
   }
 
-  #sign(signer: Identity, issuers: CredentialChain | undefined, group: GroupId, init: IssueInit): Credential {
+  #signAs(member: Member, init: IssueInit): Credential {
+    const { authority, chain, group } = member;
+    const nowMs = this.#nowMs(member);
+    return authority === undefined
+      ? this.#sign(this.#init.identity, chain, group, nowMs, init)
+      : this.#sign(authority, undefined, group, nowMs, init);
+  }
+
+  #sign(
+    signer: Identity,
+    issuers: CredentialChain | undefined,
+    group: GroupId,
+    notBeforeMs: number,
+    init: IssueInit,
+  ): Credential {
     if (issuers !== undefined && issuers.length >= MAX_CREDENTIAL_CHAIN) {
       throw new PipevineError(
         'refused',
@@ -390,7 +470,6 @@ export class Groups implements GroupDirectory {
       );
     }
     const issuer = issuers?.[0];
-    const notBeforeMs = this.#wallMs();
     const notAfterMs = notBeforeMs + (init.lifetimeMs ?? CREDENTIAL_LIFETIME_MS);
     return signCredential(
       signer.signing,
@@ -398,30 +477,33 @@ export class Groups implements GroupDirectory {
         group,
         subject: init.subject,
         roles: init.roles,
+        capabilities: init.capabilities ?? [],
         notBeforeMs,
         notAfterMs: Math.min(notAfterMs, issuer?.notAfterMs ?? Infinity),
-        serial: init.serial ?? base32Encode(this.#random.bytes(SERIAL_BYTES)),
+        serial: init.serial ?? base32Encode(this.#init.random.bytes(SERIAL_BYTES)),
+        version: init.version ?? 0,
       },
       issuer?.encoded,
     );
   }
 
-  #store(group: GroupId, member: Member): Promise<void> {
-    const value = encodeGroupRecord({
-      name: member.name,
-      credential: member.chain[0].encoded,
-      authoritySeed: member.seed,
-      administrator: member.administrator,
+  /** For a group of which nothing is held yet, when its first credential has come. */
+  #statementsOf({ group, notBeforeMs }: Credential): GroupStatements {
+    const { storage, clock, crypto, identity } = this.#init;
+    return new GroupStatements({
+      group,
+      storage,
+      clock,
+      crypto,
+      localPeer: identity.id,
+      rates: this.#rates,
+      nowMs: () => Math.max(notBeforeMs, this.#nowMs(this.#members.get(group))),
+      chainOf: (encoded) => this.chainOf(encoded),
+      onKept: (statement, from) => {
+        const change = statement.type === 'revocations' ? 'revocations' : 'statement';
+        this.#tell({ change, group, statement, ...(from && { from }) });
+      },
     });
-    return this.#storage.commit([{ table: GROUP_TABLE, key: groupKey(group), value }]);
-  }
-
-  async #storeRevocations(list: RevocationList): Promise<void> {
-    await this.#storage.commit([{ table: REVOCATION_TABLE, key: groupKey(list.group), value: list.encoded }]);
-    const member = this.#members.get(list.group);
-    if (member === undefined || (member.revocations?.sequence ?? -1) >= list.sequence) return;
-    member.revocations = list;
-    this.#tell('revocations', list.group);
   }
 
   #member(group: GroupId): Member {
@@ -436,18 +518,18 @@ export class Groups implements GroupDirectory {
   }
 
   /** Never before the own credential was signed: a clock that says so is behind. */
-  #nowMs(member: Member): number {
-    return Math.max(this.#wallMs(), member.chain[0].notBeforeMs);
+  #nowMs(member: Member | undefined): number {
+    return Math.max(this.#wallMs(), member?.chain[0].notBeforeMs ?? 0);
   }
 
   #wallMs(): number {
-    return Math.max(0, Math.floor(this.#clock.wallMs()));
+    return Math.max(0, Math.floor(this.#init.clock.wallMs()));
   }
 
-  #tell(change: GroupsChange['change'], group: GroupId): void {
+  #tell(change: GroupsChange): void {
     for (const listener of [...this.#listeners]) {
       try {
-        listener({ change, group });
+        listener(change);
       } catch (error) {
         // The listener's defect, reported as such, and no harm to the others.
         queueMicrotask(() => {
@@ -458,19 +540,32 @@ export class Groups implements GroupDirectory {
   }
 }
 
-/** The peer id whose key is the group's authority. */
-export function authorityOf(group: GroupId): PeerId {
-  return peerIdFromBytes(groupIdToBytes(group));
+function nameOf({ held, name }: Member): string {
+  return held.charter?.name ?? name;
 }
 
-function membershipOf(group: GroupId, member: Member): GroupMembership {
+function membershipOf(member: Member): GroupMembership {
+  const { group, chain, authority, administrator, held } = member;
   return {
     group,
-    name: member.name,
-    credential: member.chain[0],
-    authority: member.authority !== undefined,
-    administrator: member.administrator,
+    name: nameOf(member),
+    credential: chain[0],
+    authority: authority !== undefined,
+    administrator,
+    policy: held.charter?.policy ?? { type: 'code' },
+    listed: held.charter?.listed ?? false,
+    depth: authority === undefined ? chain.length : 0,
   };
+}
+
+function recordChange(member: Member): StorageChange {
+  const value = encodeGroupRecord({
+    name: nameOf(member),
+    credential: member.chain[0].encoded,
+    authoritySeed: member.seed,
+    administrator: member.administrator,
+  });
+  return { table: GROUP_TABLE, key: groupKey(member.group), value };
 }
 
 function checkName(name: string): void {

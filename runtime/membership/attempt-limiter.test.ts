@@ -26,4 +26,18 @@ describe('AttemptLimiter', () => {
     limiter.failed('a', 1_600);
     expect(limiter.recent).toBe(1);
   });
+
+  it('takes back what came to a good end, and nothing from before', () => {
+    const limiter = new AttemptLimiter(limits);
+    for (let i = 0; i < 10; i++) {
+      limiter.failed('a', i);
+      limiter.succeeded('a');
+    }
+    limiter.succeeded('a');
+    expect(limiter.recent).toBe(0);
+    limiter.failed('a', 20);
+    limiter.failed('a', 20);
+    limiter.succeeded('b');
+    expect(limiter.allows('a', 30)).toBe(false);
+  });
 });

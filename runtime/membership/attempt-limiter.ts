@@ -45,4 +45,13 @@ export class AttemptLimiter {
     this.#total++;
     this.#byPeer.set(peer, (this.#byPeer.get(peer) ?? 0) + 1);
   }
+
+  /** Takes back one failure: the attempt came to a good end after all. */
+  succeeded(peer: string): void {
+    const count = this.#byPeer.get(peer) ?? 0;
+    if (count === 0) return;
+    this.#total--;
+    if (count === 1) this.#byPeer.delete(peer);
+    else this.#byPeer.set(peer, count - 1);
+  }
 }

@@ -1,10 +1,12 @@
 import { PipevineError } from '../error/pipevine-error.ts';
 import type { GroupMembership, Groups } from '../group/groups.ts';
+import type { Statement } from '../group/statement.ts';
 import type { GroupId } from '../id/group-id.ts';
 import type { RequestPipe, WaitOptions } from '../pipe/pipe.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
 import type { Crypto } from '../platform/crypto.ts';
 import type { Random } from '../platform/random.ts';
+import { decodeApproval } from './application-codec.ts';
 import { renewMembership } from './join-client.ts';
 import { RENEWAL_CHECK_MS, RENEWAL_TIMEOUT_MS } from './membership-defaults.ts';
 import { newRenewalState, type RenewalState, renewalFailed, renewalStep } from './renewal-schedule.ts';
@@ -31,7 +33,10 @@ export class MembershipRenewal {
 
   constructor(init: MembershipRenewalInit) {
     this.#init = init;
-    this.#unsubscribe = init.groups.subscribe(() => this.#look());
+    this.#unsubscribe = init.groups.subscribe(({ group, statement }) => {
+      if (statement?.type === 'approval') void this.#take(group, statement);
+      if (statement?.type === undefined || statement.type === 'revocations') this.#look();
+    });
     this.#look();
   }
 
@@ -54,7 +59,12 @@ export class MembershipRenewal {
     for (const membership of memberships) {
       if (this.#underWay.has(membership.group)) continue;
       const now = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() };
-      const step = renewalStep(this.#stateOf(membership), membership, now);
+      const { group, authority, credential } = membership;
+      const { serial, version } = credential;
+      // What is revoked for good is not asked for again, unless by the renewals that would come anyway.
+      const changed =
+        groups.isRevoked(group, serial, version) && !groups.isRevoked(group, serial, Number.MAX_SAFE_INTEGER);
+      const step = renewalStep(this.#stateOf(membership), { credential, authority, changed }, now);
       if (step.type === 'wait') nextMs = Math.min(nextMs, step.delayMs);
       if (step.type === 'renew') void this.#renew(membership);
     }
@@ -68,6 +78,20 @@ export class MembershipRenewal {
     const state = newRenewalState(this.#init.random.fraction());
     this.#states.set(group, { serial: credential.serial, notAfterMs: credential.notAfterMs, state });
     return state;
+  }
+
+  /** Takes what an administrator has granted this peer instead of what it has. */
+  async #take(group: GroupId, { key, content }: Statement): Promise<void> {
+    const { groups } = this.#init;
+    const membership = groups.membership(group);
+    if (membership?.credential.serial !== key || membership.authority) return;
+    try {
+      const approval = decodeApproval(content);
+      if (approval.type === 'granted') await groups.admit(approval.credential, { name: membership.name });
+    } catch (error) {
+      // Not for this peer, or nothing that it can use: then it asks.
+      if (!(error instanceof PipevineError)) throw error;
+    }
   }
 
   async #renew(membership: GroupMembership): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Credential } from '../group/group-access.ts';
-import { RENEWAL_GRACE_MS } from '../group/group-defaults.ts';
+import { RENEWAL_AGE_MS, RENEWAL_GRACE_MS } from '../group/group-defaults.ts';
 import { MAX_RENEWAL_RETRY_MS, RENEWAL_CHECK_MS, RENEWAL_RETRY_MS } from './membership-defaults.ts';
 
 /** What is known of the renewal of one membership. */
@@ -21,20 +21,25 @@ export type RenewalStep =
   | { readonly type: 'renew' }
   | { readonly type: 'lapsed' };
 
-/** A credential is renewed at 50 to 60 % of its life, and then tried again until the grace period is over. */
+/**
+ * A credential is renewed from the 7th day on (of a short life: from the middle), spread over a tenth of that, and tried
+ * again until the grace period is over. One that an administrator has changed is asked for at once.
+ */
 export function renewalStep(
   state: RenewalState,
   membership: {
     readonly credential: Pick<Credential, 'notBeforeMs' | 'notAfterMs'>;
     /** Who keeps the authority can renew at any time. */
     readonly authority: boolean;
+    /** Void, for another was granted in its place. */
+    readonly changed?: boolean;
   },
   now: { readonly wallMs: number; readonly monotonicMs: number },
 ): RenewalStep {
-  const { credential, authority } = membership;
+  const { credential, authority, changed } = membership;
   if (!authority && now.wallMs >= credential.notAfterMs + RENEWAL_GRACE_MS) return { type: 'lapsed' };
-  const lifetimeMs = credential.notAfterMs - credential.notBeforeMs;
-  const dueInMs = credential.notBeforeMs + lifetimeMs * (0.5 + 0.1 * state.jitter) - now.wallMs;
+  const ageMs = Math.min(RENEWAL_AGE_MS, (credential.notAfterMs - credential.notBeforeMs) / 2);
+  const dueInMs = changed === true ? 0 : credential.notBeforeMs + ageMs * (1 + 0.1 * state.jitter) - now.wallMs;
   const waitMs = Math.max(dueInMs, state.notBeforeMs - now.monotonicMs);
   return waitMs <= 0 ? { type: 'renew' } : { type: 'wait', delayMs: Math.min(waitMs, RENEWAL_CHECK_MS) };
 }

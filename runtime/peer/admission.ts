@@ -1,24 +1,32 @@
-import { authorityOf } from '../group/groups.ts';
-import { WORLD_GROUP } from '../id/group-id.ts';
+import { Administration } from '../group/administration.ts';
 import { MembershipService } from '../membership/membership-service.ts';
 import type { PeerPart } from './peer-part.ts';
 
-/** The part of a peer that makes groups' join codes, admits who comes with one, and renews memberships. */
-export const admission: PeerPart = ({ groups, platform, store, pipes }) => {
+/** The part of a peer that administers groups: it admits by each policy, approves, renews, grants and revokes. */
+export const admission: PeerPart = ({ groups, identity, platform, pipes }) => {
   const { storage, clock, crypto, random } = platform;
-  const service = new MembershipService({
-    groups,
-    storage,
-    clock,
-    crypto,
-    random,
-    groupAdvertisement: (group) => store.get({ group, kind: 'group', publisher: authorityOf(group), key: '' })?.encoded,
-  });
+  const administration = new Administration({ groups, clock });
+  const service = new MembershipService({ groups, administration, identity, storage, clock, crypto, random });
   const listener = service.serve(pipes);
   return {
-    invite: (group, options) => service.invite(group, options),
-    admits: () => groups.list().some(({ group }) => group !== WORLD_GROUP && groups.mayAdmit(group)),
+    administrator: {
+      invite: (group, options) => service.invite(group, options),
+      setPassword: (group, password) => service.setPassword(group, password),
+      setCharter: async (group, change) => {
+        await administration.setCharter(group, change);
+      },
+      applications: (group) => service.applications(group),
+      approve: (group, serial) => service.approve(group, serial),
+      reject: (group, serial) => service.reject(group, serial),
+      grant: (group, peer, grant, known) => service.grant(group, peer, grant, known),
+      revoke: (group, peer, known) => service.revoke(group, peer, known),
+      ledger: (group) => service.ledger(group),
+    },
+    admits: () => groups.list().some(({ group }) => service.admits(group)),
     status: () => service.status(),
-    close: async () => listener.close(),
+    close: async () => {
+      listener.close();
+      service.close();
+    },
   };
 };

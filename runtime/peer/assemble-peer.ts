@@ -5,17 +5,23 @@ import { LocalDiscovery } from '../discovery/local-discovery.ts';
 import { ServiceAnnouncer } from '../discovery/service-announcement.ts';
 import { EndpointService } from '../endpoint/endpoint-service.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
+import { may } from '../group/capability.ts';
 import { type GroupMembership, Groups } from '../group/groups.ts';
 import { WORLD_GROUP } from '../id/group-id.ts';
 import { identityFromSeed } from '../id/identity.ts';
 import { type PeerId, shortPeerId } from '../id/peer-id.ts';
 import { MEMBERSHIP_SERVICE } from '../membership/membership-defaults.ts';
 import { MembershipRenewal } from '../membership/membership-renewal.ts';
+import { TrafficTotal } from '../peerinfo/traffic-total.ts';
 import type { RequestPipe, WaitOptions } from '../pipe/pipe.ts';
 import { Pipes } from '../pipe/pipes.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
+import { ResolverService } from '../resolver/resolver-service.ts';
+import { GroupServices } from './group-services.ts';
 import { HostedPeerSources } from './hosted-peers.ts';
-import { OverlayPeer } from './overlay-peer.ts';
+import { Joining } from './joining.ts';
+import { shownCredential } from './member-list.ts';
+import { OverlayPeer, type OverlayPeerInit } from './overlay-peer.ts';
 import type { Peer } from './peer.ts';
 import { checkPeerInit, type PeerInit } from './peer-init.ts';
 import type { PeerPart } from './peer-part.ts';
@@ -23,6 +29,8 @@ import { RememberedNeighbours } from './remembered-neighbours.ts';
 
 /** Advertisements of others that a peer holds: a thing and a delegation for each of 20,000 devices, and room besides. */
 const MAX_FOREIGN = 50_000;
+/** Peers asked to renew a membership, one after another. */
+const MAX_ADMINISTRATORS_ASKED = 8;
 
 /**
  * Puts a peer together from what every peer has and the given parts, and starts it. Rejects with `invalid-argument`,
@@ -46,9 +54,10 @@ export async function assemblePeer(init: PeerInit, parts: readonly PeerPart[]): 
     bounds: { maxForeign: MAX_FOREIGN, ...limits?.advertisements },
     identityOf: (peer) => (peer === identity.id ? identity : (groups.signerOf(peer) ?? hosted.find(peer))),
   });
-  const otherAddresses = (peer: PeerId): readonly EndpointAddress[] => [
-    ...(local?.addressesOf(peer) ?? []),
-    ...neighbours.addressesOf(peer),
+  const otherAddresses = (other: PeerId): readonly EndpointAddress[] => [
+    ...(local?.addressesOf(other) ?? []),
+    ...neighbours.addressesOf(other),
+    ...peer.rendezvousAddressesOf(other),
   ];
   const ids = () => groups.list().map(({ group }) => group);
   const routes = new AdvertisedRoutes({ store, clock, groups: ids, otherAddresses });
@@ -81,17 +90,19 @@ export async function assemblePeer(init: PeerInit, parts: readonly PeerPart[]): 
     onError: (error) => peer.notify({ type: 'error', error }),
   });
   const hostOf = (other: PeerId) => routes.hostOf(other);
-  const discovery = new DiscoveryService({
+  const resolver = new ResolverService({
     identity,
-    store,
     endpoint,
     pipes,
+    groups,
     clock,
     random,
-    hostOf,
+    crypto,
     onMember: (group, member) => peer.metMember(group, member),
+    ...(limits?.neighbours !== undefined && { maxNeighbours: limits.neighbours }),
   });
-  const running = parts.map((part) => part({ platform, groups, store, pipes }));
+  const discovery = new DiscoveryService({ identity, store, clock, random, hostOf });
+  const running = parts.map((part) => part({ platform, identity, groups, store, pipes }));
   const onUnavailable = (error: PipevineError) => peer.notify({ type: 'multicast-unavailable', error });
   const localNetwork = init.localDiscovery === false ? undefined : platform.localNetwork;
   const directory = init.localDiscovery === false ? undefined : platform.serviceDirectory;
@@ -117,27 +128,69 @@ export async function assemblePeer(init: PeerInit, parts: readonly PeerPart[]): 
     clock,
     crypto,
     random,
-    open: (membership, options) => openAdministrator(membership, pipes, discovery, options),
+    open: (membership, options) => openAdministrator(membership, { pipes, discovery, groups, store }, options),
     onFailure: (group, error) => peer.notify({ type: 'renewal-failed', group, error }),
   });
+  const seeds = init.seeds ?? [];
+  const joining = new Joining({
+    name,
+    localPeer: identity.id,
+    seeds,
+    endpoint,
+    pipes,
+    local,
+    groups,
+    storage,
+    clock,
+    crypto,
+    random,
+    onEnd: ({ group, name }, error) => peer.notify({ type: 'application-ended', group, name, error }),
+    onJoined: (membership, administrator) => peer.joined(membership, administrator),
+  });
+  const traffic = new TrafficTotal(endpoint);
+  const facts = (asker: PeerId) => {
+    const { uptimeMs, links } = peer.status();
+    const { version = '', memoryBytes } = init.facts?.() ?? {};
+    const shared = ids().filter((group) => resolver.group(group)?.neighbour(asker) !== undefined);
+    return { name, version, roles, uptimeMs, ...traffic.total(), memoryBytes, groups: shared, links };
+  };
   const peer: OverlayPeer = new OverlayPeer({
     platform,
     identity,
     name,
     roles,
-    seeds: init.seeds ?? [],
+    seeds,
     groups,
     store,
     endpoint,
     pipes,
+    resolver,
     discovery,
+    joining,
     neighbours,
     renewal,
     hosted,
     local,
     announcer,
     parts: running,
-    hostOf,
+    openGroup: (group) =>
+      new GroupServices(group, {
+        platform,
+        identity,
+        groups,
+        store,
+        endpoint,
+        pipes,
+        resolver,
+        discovery,
+        parts: running,
+        hostOf,
+        hosts,
+        addressesOf: (other) => routes.addressesOf(other),
+        facts,
+        peerInfo: init.peerInfo ?? {},
+        onServing: (changed) => peer.servingChanged(changed),
+      }),
   });
   try {
     await peer.start(init.listen ?? []);
@@ -148,19 +201,22 @@ export async function assemblePeer(init: PeerInit, parts: readonly PeerPart[]): 
   return peer;
 }
 
-/** The administrator that admitted this peer, or else any member near by that admits. */
+/** The administrator that admitted this peer; else whoever may administer by its credential, those that are linked first. */
 async function openAdministrator(
-  { group, administrator }: GroupMembership,
-  pipes: Pipes,
-  discovery: DiscoveryService,
+  { group, administrator, policy }: GroupMembership,
+  { pipes, discovery, groups, store }: Pick<OverlayPeerInit, 'pipes' | 'discovery' | 'groups' | 'store'>,
   options: WaitOptions,
 ): Promise<RequestPipe> {
-  const candidates = new Set([
-    ...(administrator === undefined ? [] : [administrator]),
-    ...discovery.neighboursOf(group),
-  ]);
+  const approvers = policy.type === 'quorum' ? policy.approvers : [];
+  const administrators = store
+    .find({ kind: 'peer', group })
+    .filter((advertisement) => may(shownCredential(groups, advertisement), 'administer'))
+    .map(({ publisher }) => publisher);
+  const linked = new Set(discovery.neighboursOf(group));
+  const others = [...approvers, ...administrators].sort((a, b) => Number(linked.has(b)) - Number(linked.has(a)));
+  const candidates = new Set([...(administrator === undefined ? [] : [administrator]), ...others, ...linked]);
   let last: PipevineError | undefined;
-  for (const peer of candidates) {
+  for (const peer of [...candidates].slice(0, MAX_ADMINISTRATORS_ASKED)) {
     try {
       return await pipes.requester({ peer, group: WORLD_GROUP, name: MEMBERSHIP_SERVICE, ...options });
     } catch (error) {

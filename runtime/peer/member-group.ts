@@ -1,10 +1,16 @@
 import type { Advertisement, AdvertisementInit, AdvertisementQuery } from '../advertisement/advertisement.ts';
 import type { AdvertisementChange, Discovery } from '../discovery/discovery.ts';
+import type { Endpoint } from '../endpoint/endpoint.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import type { Credential } from '../group/group-access.ts';
-import type { GroupId } from '../id/group-id.ts';
+import type { GroupMembership, Groups } from '../group/groups.ts';
+import type { MembershipPolicy } from '../group/membership-policy.ts';
+import { type GroupId, shortGroupId } from '../id/group-id.ts';
 import type { Identity } from '../id/identity.ts';
 import type { PeerId } from '../id/peer-id.ts';
+import type { Applicant } from '../membership/application-desk.ts';
+import type { PeerInfo } from '../peerinfo/peer-info.ts';
+import type { PeerInfoService } from '../peerinfo/peer-info-service.ts';
 import type {
   ConnectInit,
   ListenInit,
@@ -16,24 +22,35 @@ import type {
   WaitOptions,
 } from '../pipe/pipe.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { GroupRendezvous, RendezvousStatus } from '../rendezvous/rendezvous.ts';
+import type { GroupResolver, PropagateOptions, ResolverAnswer, ResolverHandler } from '../resolver/resolver.ts';
 import type { GroupThings } from '../thing/group-things.ts';
 import type { ConsumedThing, ExposedThing, Reading, ThingFilter, ThingHandlers, ThingSummary } from '../thing/thing.ts';
 import type { JsonValue, ThingInit } from '../thing/thing-description.ts';
 import type { ThingProvider } from '../thing/thing-server.ts';
-import type { PeerGroup, ThingChange } from './peer.ts';
+import { memberList, shownCredential } from './member-list.ts';
+import type { GroupMember, MemberGrant, PeerGroup, ThingChange } from './peer.ts';
+import type { Administrator } from './peer-part.ts';
 
 export interface MemberGroupInit {
   readonly id: GroupId;
-  /** Read anew each time: a membership is renewed. */
-  readonly membership: () => { readonly name: string; readonly credential: Credential | undefined };
+  readonly identity: Identity;
+  readonly groups: Groups;
   readonly pipes: PipeService;
+  readonly endpoint: Pick<Endpoint, 'linkTo'>;
+  readonly resolver: GroupResolver;
   readonly discovery: Discovery;
   readonly things: GroupThings;
+  readonly info: PeerInfoService;
+  readonly rendezvous: GroupRendezvous;
+  /** Absent in a peer without the part that administers. */
+  readonly administrator: Administrator | undefined;
   readonly clock: Clock;
 }
 
-/** Services on the group's own pipes would not be found by others under these names. */
-const RESERVED = ['discovery', 'thing'];
+/** Services of the group itself, on pipes and on the resolver. */
+const RESERVED = ['resolver', 'thing'];
+const RESERVED_HANDLERS = ['discovery', 'rendezvous', 'group', 'peerinfo'];
 
 /** One group as a program sees it: every call goes to the service that does it, with the group filled in. */
 export class MemberGroup implements PeerGroup {
@@ -48,11 +65,19 @@ export class MemberGroup implements PeerGroup {
   }
 
   get name(): string {
-    return this.#init.membership().name;
+    return this.#membership?.name ?? shortGroupId(this.id);
   }
 
   get credential(): Credential | undefined {
-    return this.#init.membership().credential;
+    return this.#membership?.credential;
+  }
+
+  get policy(): MembershipPolicy {
+    return this.#membership?.policy ?? { type: 'code' };
+  }
+
+  get listed(): boolean {
+    return this.#membership?.listed ?? false;
   }
 
   publish(init: Omit<AdvertisementInit, 'group'>): Promise<Advertisement> {
@@ -83,7 +108,9 @@ export class MemberGroup implements PeerGroup {
   }
 
   listen(init: Omit<ListenInit, 'group'>, onPipe: (pipe: Pipe) => void): PipeListener {
-    return this.#held(this.#open().pipes.listen({ ...this.#named(init), group: this.id }, onPipe));
+    return this.#held(
+      this.#open().pipes.listen({ capability: 'invoke', ...this.#named(init), group: this.id }, onPipe),
+    );
   }
 
   connect(init: Omit<ConnectInit, 'group'>): Promise<Pipe> {
@@ -91,7 +118,9 @@ export class MemberGroup implements PeerGroup {
   }
 
   serve(init: Omit<ListenInit, 'group'>, handler: RequestHandler): PipeListener {
-    return this.#held(this.#open().pipes.serve({ ...this.#named(init), group: this.id }, handler));
+    return this.#held(
+      this.#open().pipes.serve({ capability: 'invoke', ...this.#named(init), group: this.id }, handler),
+    );
   }
 
   requester(init: Omit<ConnectInit, 'group' | 'kind'>): Promise<RequestPipe> {
@@ -116,6 +145,60 @@ export class MemberGroup implements PeerGroup {
 
   members(options?: WaitOptions): AsyncIterable<Advertisement> {
     return this.discover({ kind: 'peer', limit: 10_000 }, options);
+  }
+
+  async memberList(options?: WaitOptions): Promise<readonly GroupMember[]> {
+    const { groups, endpoint, identity, administrator } = this.#open();
+    const advertisements: Advertisement[] = [];
+    for await (const advertisement of this.members(options)) advertisements.push(advertisement);
+    const isOnline = (peer: PeerId) => peer === identity.id || endpoint.linkTo(peer) !== undefined;
+    const ledger = administrator?.ledger(this.id) ?? [];
+    return memberList({ group: this.id, groups, advertisements, ledger, isOnline });
+  }
+
+  applicants(): readonly Applicant[] {
+    return this.#open().administrator?.applications(this.id) ?? [];
+  }
+
+  async approve(serial: string): Promise<void> {
+    await this.#administrator().approve(this.id, serial);
+  }
+
+  async reject(serial: string): Promise<void> {
+    await this.#administrator().reject(this.id, serial);
+  }
+
+  async grant(peer: PeerId, grant: MemberGrant): Promise<void> {
+    await this.#administrator().grant(this.id, peer, grant, this.#shown(peer));
+  }
+
+  async revoke(peer: PeerId): Promise<void> {
+    await this.#administrator().revoke(this.id, peer, this.#shown(peer));
+  }
+
+  async setPassword(password: string): Promise<void> {
+    await this.#administrator().setPassword(this.id, password);
+  }
+
+  handle(name: string, handler: ResolverHandler): { close(): void } {
+    if (RESERVED_HANDLERS.includes(name)) throw taken(name);
+    return this.#held(this.#open().resolver.handle(name, handler));
+  }
+
+  query(name: string, body: Uint8Array, options?: PropagateOptions): AsyncIterable<ResolverAnswer> {
+    return this.#open().resolver.query(name, body, options);
+  }
+
+  propagate(name: string, body: Uint8Array, options?: PropagateOptions): Promise<number> {
+    return this.#open().resolver.propagate(name, body, options);
+  }
+
+  peerInfo(peer: PeerId, options?: WaitOptions): Promise<PeerInfo> {
+    return this.#open().info.ask(peer, options);
+  }
+
+  rendezvous(): RendezvousStatus {
+    return this.#init.rendezvous.status();
   }
 
   addThings(provider: ThingProvider): { remove(): void } {
@@ -149,10 +232,27 @@ export class MemberGroup implements PeerGroup {
   }
 
   #named<T extends { readonly name: string }>(init: T): T {
-    if (RESERVED.includes(init.name)) {
-      throw new PipevineError('busy', `"${init.name}" is a service of the group itself; choose another name.`);
-    }
+    if (RESERVED.includes(init.name)) throw taken(init.name);
     return init;
+  }
+
+  get #membership(): GroupMembership | undefined {
+    return this.#init.groups.membership(this.id);
+  }
+
+  /** The credential that a member's advertisement carries; another administrator may have admitted it. */
+  #shown(peer: PeerId): Credential | undefined {
+    const [advertisement] = this.#init.discovery.local({ kind: 'peer', group: this.id, publisher: peer });
+    return advertisement && shownCredential(this.#init.groups, advertisement);
+  }
+
+  #administrator(): Administrator {
+    const { administrator } = this.#open();
+    if (administrator !== undefined) return administrator;
+    throw new PipevineError(
+      'unsupported',
+      'This peer was assembled without the part that administers groups; do it on a gateway that is an administrator.',
+    );
   }
 
   #held(listener: PipeListener): PipeListener {
@@ -169,4 +269,8 @@ export class MemberGroup implements PeerGroup {
     if (this.#closed) throw new PipevineError('closed', 'The peer has left the group or is closed.');
     return this.#init;
   }
+}
+
+function taken(name: string): PipevineError {
+  return new PipevineError('busy', `"${name}" is a service of the group itself; choose another name.`);
 }

@@ -1,27 +1,37 @@
-import type { Advertisement } from '../advertisement/advertisement.ts';
 import type { AdvertisementStore } from '../advertisement/advertisement-store.ts';
 import { equalBytes } from '../advertisement/cose-sign1.ts';
-import { decodePeerBody, encodePeerBody, type PeerBody } from '../advertisement/peer-body.ts';
+import { encodePeerBody } from '../advertisement/peer-body.ts';
 import type { DiscoveryService } from '../discovery/discovery-service.ts';
 import type { LocalDiscovery } from '../discovery/local-discovery.ts';
 import type { ServiceAnnouncer } from '../discovery/service-announcement.ts';
 import type { EndpointService } from '../endpoint/endpoint-service.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import { groupAdvertisementInit } from '../group/group-advertisement.ts';
-import { authorityOf, type Groups, type GroupsChange } from '../group/groups.ts';
-import { type GroupId, shortGroupId } from '../id/group-id.ts';
+import { authorityOf, type GroupMembership, type Groups, type GroupsChange } from '../group/groups.ts';
+import type { GroupId } from '../id/group-id.ts';
 import type { Identity } from '../id/identity.ts';
 import type { PeerId } from '../id/peer-id.ts';
+import type { FoundGroup } from '../membership/join-client.ts';
 import type { MembershipRenewal } from '../membership/membership-renewal.ts';
 import type { HostedPeers, Pipes } from '../pipe/pipes.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
-import { GroupThings } from '../thing/group-things.ts';
+import type { ResolverService } from '../resolver/resolver-service.ts';
+import type { GroupServices } from './group-services.ts';
 import type { HostedPeerSources } from './hosted-peers.ts';
-import { joinGroup } from './join-search.ts';
-import { MemberGroup } from './member-group.ts';
-import type { BoundStatus, JoinOptions, Peer, PeerGroup, PeerNotice, PeerStatus } from './peer.ts';
-import type { InviteOptions, RunningPart } from './peer-part.ts';
+import type { Joining } from './joining.ts';
+import { peerBodyOf } from './member-list.ts';
+import type {
+  BoundStatus,
+  CreateGroupInit,
+  JoinOptions,
+  JoinResult,
+  Peer,
+  PeerGroup,
+  PeerNotice,
+  PeerStatus,
+} from './peer.ts';
+import type { Administrator, InviteOptions, RunningPart } from './peer-part.ts';
 import type { RememberedNeighbours } from './remembered-neighbours.ts';
 
 /** Everything that a peer consists of, already put together. */
@@ -35,20 +45,21 @@ export interface OverlayPeerInit {
   readonly store: AdvertisementStore;
   readonly endpoint: EndpointService;
   readonly pipes: Pipes;
+  readonly resolver: ResolverService;
   readonly discovery: DiscoveryService;
+  readonly joining: Joining;
   readonly neighbours: RememberedNeighbours;
   readonly renewal: MembershipRenewal;
   readonly hosted: HostedPeerSources;
   readonly local: LocalDiscovery | undefined;
   readonly announcer: ServiceAnnouncer | undefined;
   readonly parts: readonly RunningPart[];
-  readonly hostOf: (peer: PeerId) => PeerId | undefined;
+  /** Starts what runs in one group. */
+  readonly openGroup: (group: GroupId) => GroupServices;
 }
 
 interface OpenGroup {
-  readonly group: MemberGroup;
-  readonly things: GroupThings;
-  readonly unfollow: () => void;
+  readonly services: GroupServices;
   readonly unsubscribe: () => void;
 }
 
@@ -94,55 +105,74 @@ export class OverlayPeer implements Peer {
   }
 
   get groups(): readonly PeerGroup[] {
-    return [...this.#groups.values()].map(({ group }) => group);
+    return [...this.#groups.values()].map(({ services }) => services.group);
   }
 
   group(id: GroupId): PeerGroup | undefined {
-    return this.#groups.get(id)?.group;
+    return this.#groups.get(id)?.services.group;
   }
 
-  async createGroup(init: { readonly name: string }): Promise<PeerGroup> {
+  get applications(): Peer['applications'] {
+    return this.#init.joining.applications.map(({ group, name, askedAtMs }) => ({ group, name, since: askedAtMs }));
+  }
+
+  async createGroup({ password, ...init }: CreateGroupInit): Promise<PeerGroup> {
     this.#checkOpen();
-    const { groups, store } = this.#init;
-    const { group, name } = await groups.create(init);
-    const authority = groups.signerOf(authorityOf(group));
-    if (authority === undefined) throw new PipevineError('internal', 'A new group without the key of its authority.');
-    await store.publish(authority, groupAdvertisementInit({ group, name }));
+    if ((init.policy?.type === 'password') !== (password !== undefined)) {
+      throw new PipevineError('invalid-argument', 'A group that admits by password needs one, and no other takes one.');
+    }
+    // Before the group is there: without this part nobody could ever be admitted.
+    const administrator = password === undefined ? undefined : this.#administrator();
+    const { group } = await this.#init.groups.create(init);
+    if (password !== undefined) await administrator?.setPassword(group, password);
+    await this.#advertiseGroup(group);
     await this.#advertise(group);
     return this.#opened(group);
   }
 
   async invite(group: GroupId, options: InviteOptions = {}): Promise<string> {
     this.#checkOpen();
-    for (const part of this.#init.parts) {
-      if (part.invite !== undefined) return (await part.invite(group, options)).code;
-    }
-    throw new PipevineError(
-      'unsupported',
-      'This peer was assembled without the part that admits members; make the code on the peer that made the group.',
-    );
+    return (await this.#administrator().invite(group, options)).code;
   }
 
   async join(code: string, options: JoinOptions = {}): Promise<PeerGroup> {
     this.#checkOpen();
-    const { endpoint, pipes, local, groups, platform, seeds, neighbours } = this.#init;
-    const { crypto, clock } = platform;
-    const { addresses = [], ...wait } = options;
-    const search = { code, addresses: [...addresses, ...seeds], name: this.name, endpoint, pipes, local, groups };
-    const { membership, groupAdvertisement, administrator } = await joinGroup({ ...search, crypto, clock, ...wait });
-    const { group } = membership;
-    if (groupAdvertisement !== undefined) this.#receive(groupAdvertisement, group);
+    const outcome = await this.#init.joining.byCode(code, options);
+    if (outcome.state !== 'joined') throw new PipevineError('protocol', 'A code was answered with "pending".');
+    return this.#opened(outcome.membership.group);
+  }
+
+  async joinGroup(group: GroupId, options: JoinOptions & { readonly password?: string } = {}): Promise<JoinResult> {
+    this.#checkOpen();
+    const outcome = await this.#init.joining.toGroup(group, options);
+    if (outcome.state === 'joined') return { state: 'joined', group: this.#opened(outcome.membership.group) };
+    return { state: 'pending', have: outcome.have, needed: outcome.needed };
+  }
+
+  findGroups(options: JoinOptions & { readonly name?: string } = {}): AsyncIterable<FoundGroup> {
+    this.#checkOpen();
+    return this.#init.joining.find(options);
+  }
+
+  /** This peer has become a member: makes itself known, and remembers where it was admitted. */
+  async joined({ group }: GroupMembership, administrator: PeerId): Promise<void> {
+    const { endpoint, neighbours } = this.#init;
     const link = endpoint.linkTo(administrator);
     if (link?.dialled === true) neighbours.remember(administrator, [link.remoteAddress], true);
     await this.#advertise(group);
-    return this.#opened(group);
   }
 
-  async resign(group: GroupId): Promise<void> {
+  async resign(group: GroupId, options: { readonly end?: boolean } = {}): Promise<void> {
     this.#checkOpen();
-    const { groups, store } = this.#init;
-    if (groups.membership(group)?.authority === false) await store.withdraw(this.identity, { kind: 'peer', group });
-    await groups.resign(group);
+    const { groups, store, joining } = this.#init;
+    await joining.withdraw(group);
+    const membership = groups.membership(group);
+    if (membership === undefined) return;
+    if (!membership.authority) {
+      await store.withdraw(this.identity, { kind: 'peer', group });
+      await joining.sayGoodbye(membership);
+    }
+    await groups.resign(group, { forgetAuthority: options.end === true });
   }
 
   host(peers: HostedPeers): { release(): void } {
@@ -168,11 +198,21 @@ export class OverlayPeer implements Peer {
     }
   }
 
+  /** This peer has begun or ended to serve the group as a rendezvous. */
+  servingChanged(group: GroupId): void {
+    if (this.#closing === undefined && this.#groups.has(group)) this.#advertiseLater(group);
+  }
+
   /** Own addresses may be others than before: tells the groups, the local network and Zeroconf browsers. */
   addressesChanged(): void {
     if (this.#closing !== undefined) return;
     for (const group of this.#groups.keys()) this.#advertiseLater(group);
     void this.#init.announcer?.update();
+  }
+
+  /** Where a rendezvous of any group may be dialled, as other rendezvous say. */
+  rendezvousAddressesOf(peer: PeerId): readonly EndpointAddress[] {
+    return [...this.#groups.values()].flatMap(({ services }) => services.addressesOf(peer));
   }
 
   /** A neighbour has proven to be a member of a group: worth finding again. */
@@ -213,13 +253,16 @@ export class OverlayPeer implements Peer {
   }
 
   async #close(): Promise<void> {
-    const { local, announcer, renewal, neighbours, discovery, parts, pipes, endpoint, store } = this.#init;
+    const { local, announcer, renewal, joining, neighbours, parts, resolver, discovery, pipes, endpoint, store } =
+      this.#init;
     renewal.close();
+    joining.close();
     neighbours.close();
     for (const seed of this.#seeds) seed.release();
     await Promise.all([local?.close(), announcer?.close()]);
     await Promise.all([...this.#groups.keys()].map((group) => this.#closeGroup(group)));
-    await discovery.close();
+    discovery.close();
+    await resolver.close();
     await Promise.all(parts.map((part) => part.close()));
     await pipes.close();
     await endpoint.close();
@@ -227,7 +270,7 @@ export class OverlayPeer implements Peer {
     this.#listeners.clear();
   }
 
-  #onGroupChange({ change, group }: GroupsChange): void {
+  #onGroupChange({ change, group, statement }: GroupsChange): void {
     if (this.#closing !== undefined) return;
     if (change === 'joined') {
       this.#openGroup(group);
@@ -237,7 +280,14 @@ export class OverlayPeer implements Peer {
       this.#init.pipes.recheck(group);
       this.notify({ type: 'group-left', group });
     } else {
-      if (change === 'revocations') this.#init.pipes.recheck(group);
+      const services = this.#groups.get(group)?.services;
+      if (change === 'renewed') {
+        services?.credentialChanged();
+        this.#advertiseLater(group);
+      }
+      // Another charter can take back what a quorum of former approvers gave.
+      if (change === 'revocations' || statement?.type === 'charter') services?.recheck();
+      if (statement?.type === 'charter') this.#advertiseGroup(group).catch((error: unknown) => this.#failed(error));
       return;
     }
     this.#init.local?.changed();
@@ -245,18 +295,8 @@ export class OverlayPeer implements Peer {
 
   #openGroup(id: GroupId): void {
     if (this.#groups.has(id)) return;
-    const { discovery, pipes, platform, groups, store, hostOf } = this.#init;
-    const { clock, random } = platform;
-    discovery.openGroup(id);
-    const things = new GroupThings({ group: id, identity: this.identity, clock, random, pipes, discovery, hostOf });
-    const group = new MemberGroup({
-      id,
-      pipes,
-      discovery,
-      things,
-      clock,
-      membership: () => groups.membership(id) ?? { name: shortGroupId(id), credential: undefined },
-    });
+    const { discovery, openGroup, store } = this.#init;
+    const services = openGroup(id);
     const unsubscribe = store.subscribe(
       { kind: 'peer', group: id },
       ({ change, advertisement: { publisher }, own }) => {
@@ -264,7 +304,7 @@ export class OverlayPeer implements Peer {
         this.metMember(id, publisher);
       },
     );
-    this.#groups.set(id, { group, things, unfollow: discovery.followNeighbours('peer', id), unsubscribe });
+    this.#groups.set(id, { services, unsubscribe });
     this.#advertiseLater(id);
   }
 
@@ -273,53 +313,70 @@ export class OverlayPeer implements Peer {
     if (open === undefined) return;
     this.#groups.delete(id);
     open.unsubscribe();
-    open.unfollow();
-    open.group.close();
-    await open.things.close();
-    await this.#init.discovery.closeGroup(id);
+    await open.services.close();
   }
 
   #advertiseLater(group: GroupId): void {
-    this.#advertise(group).catch((error: unknown) => {
-      if (!(error instanceof PipevineError)) throw error;
-      // A full disk must not keep the peer from working; the store tries again when it renews.
-      if (this.#closing === undefined) this.notify({ type: 'error', error });
-    });
+    this.#advertise(group).catch((error: unknown) => this.#failed(error));
+  }
+
+  /** A full disk must not keep the peer from working; the store tries again when it renews. */
+  #failed(error: unknown): void {
+    if (!(error instanceof PipevineError)) throw error;
+    if (this.#closing === undefined) this.notify({ type: 'error', error });
+  }
+
+  /** Publishes the group's own advertisement, where its authority is kept. */
+  async #advertiseGroup(group: GroupId): Promise<void> {
+    const { groups, store } = this.#init;
+    const charter = groups.charter(group);
+    const authority = groups.signerOf(authorityOf(group));
+    if (authority !== undefined && charter !== undefined) {
+      await store.publish(authority, groupAdvertisementInit(charter));
+    }
   }
 
   /** Publishes this peer's own advertisement, unless one that says the same is published already. */
   async #advertise(group: GroupId): Promise<void> {
-    const { store, endpoint, roles } = this.#init;
+    const { store, endpoint, groups } = this.#init;
     const staticKey = this.identity.agreement.publicKey;
-    const body = encodePeerBody({ addresses: endpoint.addresses, roles, profile: roles[0] ?? '', staticKey });
+    const credential = groups.membership(group)?.credential.encoded;
+    const serving = this.#groups.get(group)?.services.serving === true;
+    const roles = serving ? [...this.#init.roles, 'rendezvous'] : this.#init.roles;
+    const profile = roles[0] ?? '';
+    const body = encodePeerBody({
+      addresses: endpoint.addresses,
+      roles,
+      profile,
+      staticKey,
+      ...(credential && { credential }),
+    });
     const known = store.get({ group, kind: 'peer', publisher: this.id, key: '' });
     if (known !== undefined && known.name === this.name && equalBytes(known.body, body)) return;
-    const attributes = roles[0] === undefined ? {} : { role: roles[0] };
+    const attributes = profile === '' ? {} : { role: profile };
     await store.publish(this.identity, { kind: 'peer', group, name: this.name, attributes, body });
-  }
-
-  #receive(encoded: Uint8Array, group: GroupId): void {
-    try {
-      this.#init.store.receive(encoded, { group });
-    } catch (error) {
-      // The membership holds without it, and it comes again by discovery.
-      if (!(error instanceof PipevineError)) throw error;
-      this.notify({ type: 'error', error });
-    }
   }
 
   #opened(group: GroupId): PeerGroup {
     const open = this.#groups.get(group);
     if (open === undefined) throw new PipevineError('closed', 'The peer was closed.');
-    return open.group;
+    return open.services.group;
+  }
+
+  #administrator(): Administrator {
+    for (const { administrator } of this.#init.parts) if (administrator !== undefined) return administrator;
+    throw new PipevineError(
+      'unsupported',
+      'This peer was assembled without the part that admits members; do it on the peer that made the group.',
+    );
   }
 
   #queues(): Readonly<Record<string, BoundStatus>> {
-    const { store, groups, discovery, endpoint, pipes, neighbours, local, parts } = this.#init;
+    const { store, groups, resolver, discovery, joining, endpoint, pipes, neighbours, local, parts } = this.#init;
     const { counters } = endpoint;
     const sum: Record<string, BoundStatus> = {};
-    for (const { things } of this.#groups.values()) {
-      for (const [name, { used, limit, dropped }] of Object.entries(things.status())) {
+    for (const bounds of [...this.#groups.values()].flatMap(({ services }) => services.status())) {
+      for (const [name, { used, limit, dropped }] of Object.entries(bounds)) {
         const before = sum[name] ?? { used: 0, limit, dropped: 0 };
         sum[name] = { used: before.used + used, limit, dropped: before.dropped + dropped };
       }
@@ -336,6 +393,8 @@ export class OverlayPeer implements Peer {
       ...pipes.status(),
       ...store.status(),
       ...groups.status(),
+      ...joining.status(),
+      ...resolver.status(),
       ...discovery.status(),
       ...neighbours.status(),
       ...local?.status(),
@@ -346,15 +405,5 @@ export class OverlayPeer implements Peer {
 
   #checkOpen(): void {
     if (this.#closing !== undefined) throw new PipevineError('closed', 'The peer was closed.');
-  }
-}
-
-/** A publisher can sign nonsense about itself; then it has said nothing. */
-function peerBodyOf({ body }: Advertisement): PeerBody | undefined {
-  try {
-    return decodePeerBody(body);
-  } catch (error) {
-    if (error instanceof PipevineError) return undefined;
-    throw error;
   }
 }

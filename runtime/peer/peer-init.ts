@@ -2,9 +2,11 @@ import type { AdvertisementBounds } from '../advertisement/advertisement-default
 import type { EndpointLimitsInit } from '../endpoint/endpoint-defaults.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import type { LinkLimitsInit } from '../link/link-limits.ts';
+import type { PeerInfoPolicy } from '../peerinfo/peer-info.ts';
 import type { PipeLimitsInit } from '../pipe/pipe-defaults.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
+import type { RendezvousMode } from '../rendezvous/rendezvous.ts';
 
 export interface PeerInit {
   readonly platform: Platform;
@@ -20,11 +22,19 @@ export interface PeerInit {
   readonly seeds?: readonly EndpointAddress[];
   /** Whether to use the platform's local network to find peers and be found. Default: true where there is one. */
   readonly localDiscovery?: boolean;
+  /** Whether to serve as a rendezvous where the credential allows it. Default: `auto`; `never` without the part that serves. */
+  readonly rendezvous?: RendezvousMode;
+  /** Who is told what of this peer. Default: members the basics, administrators the links, too. */
+  readonly peerInfo?: Partial<PeerInfoPolicy>;
+  /** What this program says of itself to members that ask. */
+  readonly facts?: () => { readonly version?: string; readonly memoryBytes?: number };
   readonly limits?: {
     readonly endpoint?: EndpointLimitsInit;
     readonly link?: LinkLimitsInit;
     readonly pipe?: PipeLimitsInit;
     readonly advertisements?: Partial<AdvertisementBounds>;
+    /** Members asked and answered in a group at a time; default 256. A rendezvous needs one for each lease, too. */
+    readonly neighbours?: number;
   };
 }
 

@@ -1,4 +1,5 @@
 import { PipevineError } from '../error/pipevine-error.ts';
+import type { Capability } from '../group/capability.ts';
 import { type GroupId, shortGroupId } from '../id/group-id.ts';
 import type { ListenInit, Pipe, PipeKind, PipeListener } from './pipe.ts';
 import { MAX_NAME_BYTES } from './pipe-defaults.ts';
@@ -6,6 +7,7 @@ import { MAX_NAME_BYTES } from './pipe-defaults.ts';
 /** One name under which pipes are accepted. */
 export interface Listener {
   readonly kinds: readonly PipeKind[] | undefined;
+  readonly capability: Capability | undefined;
   readonly onPipe: (pipe: Pipe) => void;
 }
 
@@ -28,7 +30,7 @@ export class Listeners {
         `Somebody listens for "${init.name}" in group ${shortGroupId(init.group)} already (scope ${scope}); close that listener first.`,
       );
     }
-    const listener: Listener = { kinds: init.kinds, onPipe };
+    const listener: Listener = { kinds: init.kinds, capability: init.capability, onPipe };
     this.#listeners.set(key, listener);
     return {
       close: () => {

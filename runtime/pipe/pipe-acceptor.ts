@@ -1,4 +1,5 @@
 import { PipevineError } from '../error/pipevine-error.ts';
+import { checkCapability } from '../group/access.ts';
 import type { Credential, GroupAccess, GroupDirectory } from '../group/group-access.ts';
 import { groupIdFromBytes, shortGroupId } from '../id/group-id.ts';
 import type { Identity } from '../id/identity.ts';
@@ -100,7 +101,7 @@ export class PipeAcceptor {
     if (frame.security === PipeSecurityCode.link) {
       if (field.type !== 'link')
         throw new PipevineError('protocol', 'A pipe under the link has no session of its own.');
-      const credential = request.access.verify(request.source, frame.credential);
+      const credential = verifyBinder(request, frame.credential);
       const listener = this.#requireListener(request);
       if (existing !== undefined) return this.#rebindUntouched(request, existing);
       this.#acceptUnderLink(request, listener, credential);
@@ -136,7 +137,7 @@ export class PipeAcceptor {
     if (!registry.hasRoom()) throw new PipevineError('overloaded', `This peer has ${registry.limit} pipes, its limit.`);
     const listener = listeners.find(target === own.id ? 'own' : 'hosted', group, frame.name);
     const kind = kindOfCode(frame.kind);
-    const nobody: Listener = { kinds: [], onPipe: () => {} };
+    const nobody: Listener = { kinds: [], capability: undefined, onPipe: () => {} };
     const isKind = listener?.kinds === undefined || listener.kinds.includes(kind);
     const request = { port, frame, identity, source, access, listener: isKind ? (listener ?? nobody) : nobody };
     // Who has a session of its own to set up hears now that it would be in vain; others first show a credential.
@@ -285,10 +286,10 @@ class HalfBoundPipe implements BindingOwner {
 
   onConfirm(frame: ConfirmFrame): void {
     this.#timer.cancel();
-    const { access, source, identity, frame: bind } = this.#request;
+    const { source, identity, frame: bind } = this.#request;
     let pipe: PipeEnd;
     try {
-      const credential = access.verify(source, this.#handshake.readIdentity(frame.session));
+      const credential = verifyBinder(this.#request, this.#handshake.readIdentity(frame.session));
       if (this.#init.registry.get('acceptor', bind.pipe) !== undefined) {
         throw new PipevineError('refused', 'A pipe of this id exists; choose another id.');
       }
@@ -333,6 +334,15 @@ class HalfBoundPipe implements BindingOwner {
   pump(): PumpResult {
     return 'idle';
   }
+}
+
+/** Throws what a credential throws that will not do, and `refused` when it does not grant what the name asks for. */
+function verifyBinder({ access, source, frame, listener }: Request, credential: Uint8Array): Credential | undefined {
+  const verified = access.verify(source, credential);
+  if (listener.capability !== undefined) {
+    checkCapability(listener.capability, `pipes named "${frame.name}"`, source, verified);
+  }
+  return verified;
 }
 
 function boundFrame(

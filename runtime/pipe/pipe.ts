@@ -1,4 +1,5 @@
 import type { PipevineError } from '../error/pipevine-error.ts';
+import type { Capability } from '../group/capability.ts';
 import type { Credential } from '../group/group-access.ts';
 import type { GroupId } from '../id/group-id.ts';
 import type { Identity } from '../id/identity.ts';
@@ -89,6 +90,8 @@ export interface ListenInit {
   readonly scope?: 'own' | 'hosted';
   /** Kinds that may bind; default: all. */
   readonly kinds?: readonly PipeKind[];
+  /** What the binder's credential must grant; default: nothing beyond membership. */
+  readonly capability?: Capability;
 }
 
 export interface ConnectInit extends WaitOptions {

@@ -12,7 +12,7 @@ const HOME = groupIdFromBytes(new Uint8Array(32).fill(7));
 const OTHER = groupIdFromBytes(new Uint8Array(32).fill(8));
 
 /** A group in which a credential is the peer's id in text, and `revoked` ones are refused. */
-function homeGroup(members: ReadonlySet<PeerId>, revoked = new Set<PeerId>()): GroupDirectory {
+function homeGroup(members: ReadonlySet<PeerId>, revoked = new Set<PeerId>(), guest?: PeerId): GroupDirectory {
   const access: GroupAccess = {
     group: HOME,
     credentialOf: (peer) => {
@@ -23,7 +23,8 @@ function homeGroup(members: ReadonlySet<PeerId>, revoked = new Set<PeerId>()): G
       if (new TextDecoder().decode(encoded) !== subject)
         throw new PipevineError('refused', 'No credential of this peer.');
       if (revoked.has(subject)) throw new PipevineError('revoked', 'The membership was revoked.');
-      return { group: HOME, subject, roles: ['member'], notBeforeMs: 0, notAfterMs: 1e15, serial: 'x', encoded };
+      const grant = { roles: subject === guest ? ['guest'] : ['member'], capabilities: [], version: 0, serial: 'x' };
+      return { group: HOME, subject, ...grant, notBeforeMs: 0, notAfterMs: 1e15, encoded };
     },
   };
   return { access: (group: GroupId) => (group === HOME ? access : undefined) };
@@ -161,6 +162,29 @@ describe('a group', () => {
       expect(pipe.credential?.subject).toBe(target.id);
       expect(accepted[0]?.credential?.subject).toBe(a.identity.id);
     }
+  });
+
+  test('keeps out who lacks the capability that the name asks for', async () => {
+    const overlay = new Overlay();
+    const hosted = overlay.identity('lamp');
+    const everybody = new Set(['a', 'b', 'guest', 'lamp'].map((name) => overlay.identity(name).id));
+    const guest = overlay.identity('guest').id;
+    const groups = homeGroup(everybody, undefined, guest);
+    const b = await overlay.peer('b', { groups, hosted: hosting(hosted) });
+    overlay.hosts.set(hosted.id, b.identity.id);
+    let accepted = 0;
+    for (const scope of ['own', 'hosted'] as const) {
+      b.pipes.listen({ group: HOME, name: 'x', scope, capability: 'invoke' }, () => accepted++);
+    }
+    const asGuest = await overlay.peer('guest', { groups });
+    for (const target of [b.identity.id, hosted.id]) {
+      const refused = overlay.clock.run(asGuest.pipes.connect({ peer: target, group: HOME, name: 'x' }));
+      await expect(refused).rejects.toMatchObject({ code: 'refused', message: expect.stringContaining('"invoke"') });
+    }
+    expect(accepted).toBe(0);
+    const a = await overlay.peer('a', { groups });
+    await overlay.clock.run(a.pipes.connect({ peer: hosted.id, group: HOME, name: 'x' }));
+    expect(accepted).toBe(1);
   });
 
   test("keeps out who is no member, who shows another one's credential, and who is of another group", async () => {

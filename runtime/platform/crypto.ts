@@ -27,10 +27,12 @@ export interface AeadKey {
   open(nonce: Uint8Array, sealed: Uint8Array, associatedData?: Uint8Array): Uint8Array | undefined;
 }
 
-/** The primitives that the runtime uses. All are synchronous: a record must not wait for a promise. */
+/** The primitives that the runtime uses. All but `stretch` are synchronous: a record must not wait for a promise. */
 export interface Crypto {
   sha256(data: Uint8Array): Uint8Array;
+  sha512(data: Uint8Array): Uint8Array;
   hmacSha256(key: Uint8Array, data: Uint8Array): Uint8Array;
+  hmacSha512(key: Uint8Array, data: Uint8Array): Uint8Array;
   /** HKDF-SHA-256 (RFC 5869): `length` bytes, at most 8,160. */
   hkdfSha256(inputKey: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Uint8Array;
   /** The signing key of a 32-byte seed. */
@@ -46,4 +48,9 @@ export interface Crypto {
   aeadKey(key: Uint8Array): AeadKey;
   /** Compares in time that depends on the lengths alone. */
   equalConstantTime(a: Uint8Array, b: Uint8Array): boolean;
+  /**
+   * Stretches a password to 32 bytes: scrypt (RFC 7914), N = 2^15, r = 8, p = 1. Takes 32 MiB and some 100 ms, off the event
+   * loop; the caller sees to it that few run at once.
+   */
+  stretch(password: Uint8Array, salt: Uint8Array): Promise<Uint8Array>;
 }

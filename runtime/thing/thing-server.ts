@@ -1,5 +1,6 @@
 import { Wakeup } from '../discovery/wakeup.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
+import { checkAccess } from '../group/access.ts';
 import type { GroupId } from '../id/group-id.ts';
 import { type PeerId, shortPeerId } from '../id/peer-id.ts';
 import type { PipeListener, PipeService, RequestContext } from '../pipe/pipe.ts';
@@ -135,6 +136,7 @@ export class ThingServer {
   /** Answers one request of an authenticated member of the group. */
   handle(body: Uint8Array, context: RequestContext): Promise<Uint8Array> | AsyncIterable<Uint8Array> {
     const request = decodeThingRequest(body);
+    checkAccess(`thing.${request.operation}`, context.remotePeer, context.credential);
     if (request.operation === 'observe') return this.#observe(request, context);
     if (request.operation === 'subscribe') return this.#subscribe(request, context);
     return this.#answer(request, context);

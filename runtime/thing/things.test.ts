@@ -1,6 +1,6 @@
 import { seededRandom, VirtualClock } from '@pipevine/transports';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { FakeOverlay, type FakePeer } from '../discovery/testing/fake-overlay.ts';
+import { FakeOverlay, type FakePeer, memberCredential } from '../discovery/testing/fake-overlay.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import { groupIdFromBytes } from '../id/group-id.ts';
 import type { PeerId } from '../id/peer-id.ts';
@@ -109,7 +109,12 @@ describe('the server of things', () => {
       message: expect.stringContaining('blink'),
     });
     const unknown = new ThingServer({ group, clock });
-    const context = { localPeer: host.id, remotePeer: client.id, group, credential: undefined };
+    const context = {
+      localPeer: host.id,
+      remotePeer: client.id,
+      group,
+      credential: memberCredential(group, client.id),
+    };
     const body = new Uint8Array([0xa3, 0, 1, 1, 0x61, 0x78, 2, 0x61, 0x79]);
     await expect(unknown.handle(body, { ...context, signal: new AbortController().signal })).rejects.toMatchObject({
       code: 'not-found',

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { Pipe } from '@pipevine/runtime';
 import type { NetworkConditions } from '@pipevine/transports';
 import { groupOf, Household, valuesOf } from './household.ts';
-import { Simulation } from './simulation.ts';
+import { Simulation, type SimulationInit, type SimulationResult } from './simulation.ts';
 
 export interface Scenario {
   readonly name: string;
@@ -15,8 +15,10 @@ export interface Scenario {
 export async function runScenario(
   scenario: Scenario,
   seed: number,
-): Promise<{ readonly trace: string; readonly events: number; readonly virtualMs: number }> {
-  const simulation = new Simulation(`${scenario.name} ${seed}`, scenario.conditions);
+  init: Pick<SimulationInit, 'crypto'> = {},
+): Promise<SimulationResult> {
+  const { name, conditions = {} } = scenario;
+  const simulation = new Simulation(`${name} ${seed}`, { conditions, ...init });
   await scenario.run(simulation);
   return simulation.finish();
 }

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { createPeer, type Peer, type PeerInit, type Platform } from '@pipevine/runtime';
+import { type Crypto, createPeer, type Peer, type PeerInit, type Platform } from '@pipevine/runtime';
 import {
   MemoryNetwork,
   type MemoryProcess,
@@ -10,11 +9,15 @@ import {
   seededRandom,
   VirtualClock,
 } from '@pipevine/transports';
+import { simulatedCrypto } from './simulated-crypto.ts';
+import { TraceHash } from './trace-hash.ts';
 
 /** What a machine's peer is made with, each time it starts. */
 export interface MachineInit extends Partial<Omit<PeerInit, 'platform' | 'seed' | 'name'>> {
   /** Runs once the peer stands; what it returns is closed before the peer is. */
   readonly program?: (peer: Peer, platform: Platform) => Promise<{ close(): Promise<void> } | undefined>;
+  /** Makes the peer; default `createPeer`. */
+  readonly create?: (init: PeerInit) => Promise<Peer>;
 }
 
 /** A machine of the simulation: its disk outlives the processes that run on it. */
@@ -44,15 +47,16 @@ export class Machine {
 
   /** Starts the peer: with a new disk at first, later with what was durable when the last process ended. */
   async start(): Promise<void> {
-    const { clock, network, random } = this.#simulation;
+    const { clock, network, random, crypto } = this.#simulation;
     const process = network.boot(this.name);
     const storage = this.#storage?.crash(process.clock) ?? new MemoryStorage({ clock: process.clock });
     this.#process = process;
     this.#storage = storage;
-    const platform = memoryPlatform({ process, storage, random: random.fork(`${this.name} ${clock.monotonicMs()}`) });
-    const { program, ...init } = this.#init;
+    const forProcess = random.fork(`${this.name} ${clock.monotonicMs()}`);
+    const platform = memoryPlatform({ process, storage, random: forProcess, crypto });
+    const { program, create = createPeer, ...init } = this.#init;
     const seed = random.fork(`seed of ${this.name}`).bytes(32);
-    const peer = await createPeer({ platform, seed, name: this.name, ...init });
+    const peer = await create({ platform, seed, name: this.name, ...init });
     peer.subscribe((notice) => this.#simulation.note(this.name, notice.type, 'peer' in notice ? notice.peer : ''));
     this.#running = await program?.(peer, platform);
     this.#peer = peer;
@@ -83,6 +87,24 @@ export class Machine {
   }
 }
 
+export interface SimulationInit {
+  readonly conditions?: Partial<NetworkConditions>;
+  /** Default: `simulatedCrypto`. `nodeCrypto` gives the real one, which costs several times as much. */
+  readonly crypto?: Crypto;
+}
+
+/** What is longer carries a message: acknowledgements have 27 to 29 bytes, signs of life 21 or 22, the end of an answer 36. */
+const MAX_BARE_BYTES = 32;
+
+/** What a whole run came to. */
+export interface SimulationResult {
+  /** SHA-256 over every delivery and every note, in hexadecimal. */
+  readonly trace: string;
+  /** Timers that fired, packets and segments delivered, notes. */
+  readonly events: number;
+  readonly virtualMs: number;
+}
+
 /**
  * Peers in one process and in virtual time. All that happens follows from the seed: the same seed and the same scenario
  * give the same trace, event by event.
@@ -91,13 +113,28 @@ export class Simulation {
   readonly clock = new VirtualClock();
   readonly network: MemoryNetwork;
   readonly random: SeededRandom;
+  readonly crypto: Crypto;
   readonly #machines: Machine[] = [];
-  readonly #trace = createHash('sha256');
-  #events = 0;
+  readonly #trace = new TraceHash();
+  #messages = 0;
 
-  constructor(seed: number | string, conditions: Partial<NetworkConditions> = {}) {
+  constructor(seed: number | string, { conditions = {}, crypto = simulatedCrypto }: SimulationInit = {}) {
     this.random = seededRandom(seed);
-    this.network = new MemoryNetwork({ clock: this.clock, seed, conditions });
+    this.crypto = crypto;
+    this.network = new MemoryNetwork({
+      clock: this.clock,
+      seed,
+      conditions,
+      onDelivered: (from, to, bytes) => {
+        if (bytes.length > MAX_BARE_BYTES) this.#messages++;
+        this.#trace.delivered(this.clock.monotonicMs(), from, to, bytes);
+      },
+    });
+  }
+
+  /** Packets and segments delivered so far that carry more than an acknowledgement or a sign of life. */
+  get messages(): number {
+    return this.#messages;
   }
 
   machine(name: string, init: MachineInit = {}): Machine {
@@ -113,21 +150,19 @@ export class Simulation {
     return machine;
   }
 
-  /** Adds what happened to the trace, with the time and how much the network has carried so far. */
+  /** Adds what happened to the trace. */
   note(...facts: (string | number | boolean)[]): void {
-    const { sent, delivered, lost } = this.network.counters;
-    this.#trace.update(JSON.stringify([this.clock.monotonicMs(), this.clock.eventCount, sent, delivered, lost, facts]));
-    this.#events++;
+    this.#trace.note(this.clock.monotonicMs(), facts);
   }
 
   /** Stops all machines and gives the hash of the trace. */
-  async finish(): Promise<{ readonly trace: string; readonly events: number; readonly virtualMs: number }> {
+  async finish(): Promise<SimulationResult> {
     const running = this.#machines.filter((machine) => machine.isRunning);
     await this.clock.run(Promise.all(running.map((machine) => machine.stop())));
     return {
-      trace: this.#trace.digest('hex'),
-      events: this.clock.eventCount + this.#events,
+      events: this.clock.eventCount + this.#trace.events,
       virtualMs: this.clock.monotonicMs(),
+      trace: this.#trace.digest(),
     };
   }
 }

@@ -13,6 +13,8 @@ export interface MemoryNetworkInit {
   readonly conditions?: Partial<NetworkConditions>;
   /** How long a stream waits for a path that carries nothing before it dies. Default: 15,000, as long as a person waits. */
   readonly streamTimeoutMs?: number;
+  /** Told of each packet, and of each segment of a stream, that reaches its host. The bytes are only lent. */
+  readonly onDelivered?: (from: string, to: string, bytes: Uint8Array) => void;
 }
 
 /** What happened to packets so far. */
@@ -29,6 +31,9 @@ export interface MemoryNetworkCounters {
   overflowed: number;
   /** Packets for which nobody listened. */
   unheard: number;
+  /** Segments of streams that reached the other side, and their bytes. */
+  segments: number;
+  segmentBytes: number;
 }
 
 /** A flow of a stream that waits for its path to carry something again. */
@@ -43,6 +48,7 @@ export interface StalledFlow {
 export class MemoryNetwork {
   readonly clock: Clock;
   readonly streamTimeoutMs: number;
+  readonly onDelivered: ((from: string, to: string, bytes: Uint8Array) => void) | undefined;
   readonly counters: MemoryNetworkCounters = {
     sent: 0,
     delivered: 0,
@@ -53,6 +59,8 @@ export class MemoryNetwork {
     blocked: 0,
     overflowed: 0,
     unheard: 0,
+    segments: 0,
+    segmentBytes: 0,
   };
   readonly #random: SeededRandom;
   readonly #hosts = new Map<string, MemoryHost>();
@@ -66,6 +74,7 @@ export class MemoryNetwork {
   constructor(init: MemoryNetworkInit) {
     this.clock = init.clock;
     this.streamTimeoutMs = init.streamTimeoutMs ?? 15_000;
+    this.onDelivered = init.onDelivered;
     this.#random = seededRandom(init.seed ?? 1).fork('network');
     this.#conditions = { ...QUIET_LAN, ...init.conditions };
   }
@@ -141,11 +150,13 @@ export class MemoryNetwork {
 
   isBlocked(from: string, to: string): boolean {
     if (from === to) return false;
+    if (this.#blocked.size === 0 && this.#isolated.size === 0) return false;
     return this.#blocked.has(pathName(from, to)) || this.#isolated.has(from) || this.#isolated.has(to);
   }
 
   conditionsOf(from: string, to: string): NetworkConditions {
     if (from === to) return SAME_HOST;
+    if (this.#paths.size === 0) return this.#conditions;
     const own = this.#paths.get(pathName(from, to));
     return own === undefined ? this.#conditions : { ...this.#conditions, ...own };
   }
@@ -219,6 +230,7 @@ export class MemoryNetwork {
         return;
       }
       this.counters.delivered++;
+      this.onDelivered?.(from, to, bytes);
       deliver(bytes);
     });
   }

@@ -128,6 +128,10 @@ export class StreamFlow implements StalledFlow {
   #deliver(segment: Segment): void {
     if (segment.kind === 'data') {
       this.#queuedBytes -= segment.bytes.length;
+      const { counters, onDelivered } = this.#network;
+      counters.segments++;
+      counters.segmentBytes += segment.bytes.length;
+      onDelivered?.(this.#sender.hostName, this.#receiver.hostName, segment.bytes);
       this.#receiver.receiveBytes(segment.bytes);
       this.#sender.drained();
     } else if (segment.kind === 'end') {

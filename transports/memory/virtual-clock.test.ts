@@ -66,6 +66,18 @@ describe('the virtual clock', () => {
     await expect(clock.run(new Promise(() => undefined), 10)).rejects.toMatchObject({ code: 'timeout' });
   });
 
+  it('waits for what is under way, also when it is run from a tick', async () => {
+    const clock = new VirtualClock();
+    const later = async (): Promise<number> => {
+      for (let i = 0; i < 5; i++) await undefined;
+      return new Promise((resolve) => clock.setTimer(10, () => resolve(clock.monotonicMs())));
+    };
+    const fired = new Promise<number>((resolve, reject) => {
+      process.nextTick(() => clock.run(later(), 1_000).then(resolve, reject));
+    });
+    expect(await fired).toBe(10);
+  });
+
   it('gives up on a condition after the limit', async () => {
     const clock = new VirtualClock();
     const again = (): void => {

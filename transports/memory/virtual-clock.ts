@@ -113,7 +113,10 @@ export class VirtualClock implements Clock {
     }
     this.#running = true;
     try {
-      await this.#finishTurn();
+      // The caller may be a tick of its own, before which the next one would come ahead of the microtasks.
+      await undefined;
+      await microtasksDrained();
+      if (this.#endOfTurn.length > 0) await this.#endTurn();
       for (let events = 1; !isDone(); events++) {
         const next = this.#timers.peek();
         if (next === undefined || next.dueMs > untilMs) {
@@ -126,7 +129,8 @@ export class VirtualClock implements Clock {
         const callback = next.callback;
         next.callback = undefined;
         callback?.();
-        await this.#finishTurn();
+        await microtasksDrained();
+        if (this.#endOfTurn.length > 0) await this.#endTurn();
         if (events % EVENTS_PER_REAL_TURN === 0) await new Promise(setImmediate);
       }
       return true;
@@ -135,22 +139,25 @@ export class VirtualClock implements Clock {
     }
   }
 
-  /** Microtasks first, then the callbacks that asked for the end of the turn, until neither makes more of the other. */
-  async #finishTurn(): Promise<void> {
-    for (let round = 0; ; round++) {
-      await microtasksDrained();
-      if (this.#endOfTurn.length === 0) return;
+  /** Microtasks have run; now the callbacks that asked for the end of the turn, until neither makes more of the other. */
+  async #endTurn(): Promise<void> {
+    for (let round = 0; this.#endOfTurn.length > 0; round++) {
       if (round === MAX_ROUNDS_PER_EVENT) {
         throw new PipevineError('internal', `The turn at ${this.#nowMs} ms does not end: each end queues another.`);
       }
       const callbacks = this.#endOfTurn;
       this.#endOfTurn = [];
       for (const callback of callbacks) callback();
+      await microtasksDrained();
     }
   }
 }
 
 /** Called from a microtask, as after any await: a tick then runs when no microtask is left. */
 function microtasksDrained(): Promise<void> {
-  return new Promise((resolve) => process.nextTick(resolve));
+  return new Promise(inNextTick);
+}
+
+function inNextTick(resolve: () => void): void {
+  process.nextTick(resolve);
 }

@@ -13,6 +13,18 @@ describe('hashes', () => {
     );
   });
 
+  it('hashes to 64 bytes as FIPS 180-4 says', () => {
+    expect(hex(nodeCrypto.sha512(utf8('abc')))).toBe(
+      'ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f',
+    );
+  });
+
+  it('authenticates with 64 bytes as RFC 4231 says', () => {
+    expect(hex(nodeCrypto.hmacSha512(utf8('Jefe'), utf8('what do ya want for nothing?')))).toBe(
+      '164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737',
+    );
+  });
+
   it('authenticates as RFC 4231 says, with a short key, a key of a block and a long key', () => {
     expect(hex(nodeCrypto.hmacSha256(new Uint8Array(20).fill(0x0b), utf8('Hi There')))).toBe(
       'b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7',
@@ -255,6 +267,33 @@ describe('ChaCha20-Poly1305', () => {
       expect(Buffer.isBuffer(result)).toBe(false);
       expect(result?.buffer.byteLength).toBe(result?.length);
     }
+  });
+});
+
+describe('stretching', () => {
+  // Computed by Python's hashlib.scrypt(n=32768, r=8, p=1, dklen=32).
+  it('gives the scrypt of a password and a salt', async () => {
+    expect(hex(await nodeCrypto.stretch(utf8('pw'), utf8('salt')))).toBe(
+      '88477da782dac92578702c73f87b3638a19106acb8ac8c0613ecdde7dcb625be',
+    );
+  });
+
+  it('gives another key for another password and for another salt', async () => {
+    const keys = await Promise.all([
+      nodeCrypto.stretch(utf8('pw'), utf8('salt')),
+      nodeCrypto.stretch(utf8('pw2'), utf8('salt')),
+      nodeCrypto.stretch(utf8('pw'), utf8('salt2')),
+    ]);
+    expect(new Set(keys.map(hex)).size).toBe(3);
+    expect(Buffer.isBuffer(keys[0])).toBe(false);
+  });
+
+  it('leaves the event loop to others meanwhile', async () => {
+    let turns = 0;
+    const turning = setInterval(() => turns++, 1);
+    await nodeCrypto.stretch(utf8('pw'), utf8('salt'));
+    clearInterval(turning);
+    expect(turns).toBeGreaterThan(3);
   });
 });
 

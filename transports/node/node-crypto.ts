@@ -9,6 +9,7 @@ import {
   hash,
   hkdfSync,
   type KeyObject,
+  scrypt,
   sign,
   timingSafeEqual,
   verify,
@@ -26,6 +27,9 @@ const CIPHER = 'chacha20-poly1305';
 const TAG_BYTES = 16;
 const CIPHER_OPTIONS = { authTagLength: TAG_BYTES };
 const MAX_HKDF_BYTES = 255 * 32;
+const STRETCHED_BYTES = 32;
+/** 128 N r = 32 MiB; `maxmem` must lie above it. */
+const STRETCH_OPTIONS = { N: 2 ** 15, r: 8, p: 1, maxmem: 40 * 1024 * 1024 };
 
 /** Making a public KeyObject costs a third of a verification, and few peers sign most of what a peer verifies. */
 const MAX_CACHED_PUBLIC_KEYS = 256;
@@ -33,8 +37,10 @@ const MAX_CACHED_PUBLIC_KEYS = 256;
 /** The runtime's primitives over node:crypto. Keys become KeyObjects once: raw bytes cost 10 us more at each use. */
 export const nodeCrypto: Crypto = {
   sha256: (data) => plain(hash('sha256', data, 'buffer')),
+  sha512: (data) => plain(hash('sha512', data, 'buffer')),
 
   hmacSha256: (key, data) => plain(createHmac('sha256', createSecretKey(key)).update(data).digest()),
+  hmacSha512: (key, data) => plain(createHmac('sha512', createSecretKey(key)).update(data).digest()),
 
   hkdfSha256(inputKey, salt, info, length) {
     if (!Number.isInteger(length) || length < 0 || length > MAX_HKDF_BYTES) {
@@ -49,6 +55,15 @@ export const nodeCrypto: Crypto = {
   aeadKey,
 
   equalConstantTime: (a, b) => a.length === b.length && timingSafeEqual(a, b),
+
+  stretch: (password, salt) =>
+    new Promise((resolve, reject) => {
+      // In the thread pool: the event loop goes on.
+      scrypt(password, salt, STRETCHED_BYTES, STRETCH_OPTIONS, (error, key) => {
+        if (error === null) resolve(plain(key));
+        else reject(new PipevineError('internal', `Stretching a password failed: ${error.message}`, { cause: error }));
+      });
+    }),
 };
 
 function signingKey(seed: Uint8Array): SigningKey {

@@ -1,6 +1,7 @@
 import { nodeCrypto, seededRandom, type VirtualClock } from '@pipevine/transports';
 import type { EndpointEvents } from '../../endpoint/endpoint.ts';
 import { PipevineError } from '../../error/pipevine-error.ts';
+import type { Credential } from '../../group/group-access.ts';
 import type { GroupId } from '../../id/group-id.ts';
 import { type Identity, identityFromSeed } from '../../id/identity.ts';
 import type { PeerId } from '../../id/peer-id.ts';
@@ -14,6 +15,13 @@ import type {
   RequestPipe,
   WaitOptions,
 } from '../../pipe/pipe.ts';
+
+/** What a plain member shows; nobody here looks at its signature. */
+export function memberCredential(group: GroupId, subject: PeerId): Credential {
+  const encoded = new Uint8Array(0);
+  const grant = { roles: ['member'], capabilities: [], version: 0, serial: 'x' };
+  return { group, subject, ...grant, notBeforeMs: 0, notAfterMs: 1e15, encoded };
+}
 
 /** Peers whose request pipes are calls within the process: for tests of what rides on them. */
 export class FakeOverlay {
@@ -197,7 +205,7 @@ class FakePipe implements RequestPipe {
       localPeer: this.remotePeer,
       remotePeer: this.#from.id,
       group: this.#group,
-      credential: undefined,
+      credential: memberCredential(this.#group, this.#from.id),
       signal: abort.signal,
     });
     return { answer, abort };

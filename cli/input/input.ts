@@ -1,0 +1,17 @@
+import { PipevineError } from '@pipevine/runtime';
+
+/** Who can be asked while a command runs. */
+export interface Input {
+  /** Whether a person sits at the terminal. */
+  readonly interactive: boolean;
+  /** What the person types; with `secret` nothing of it is shown. Rejects with `aborted` on Ctrl-C or end of input. */
+  ask(question: string, options?: { readonly secret?: boolean }): Promise<string>;
+  /** The first line of standard input, without its end. Rejects with `too-large` beyond 4 KiB. */
+  firstLine(): Promise<string>;
+}
+
+const nobody = async (): Promise<never> => {
+  throw new PipevineError('unsupported', 'nobody can be asked here');
+};
+
+export const NO_INPUT: Input = { interactive: false, ask: nobody, firstLine: nobody };

@@ -1,0 +1,156 @@
+import type { AdvertisementStore } from '../advertisement/advertisement-store.ts';
+import type { DiscoveryService } from '../discovery/discovery-service.ts';
+import { PublisherCheck } from '../discovery/publisher-check.ts';
+import type { EndpointService } from '../endpoint/endpoint-service.ts';
+import { PipevineError } from '../error/pipevine-error.ts';
+import { may } from '../group/capability.ts';
+import { GroupSync } from '../group/group-sync.ts';
+import type { Groups } from '../group/groups.ts';
+import type { GroupId } from '../id/group-id.ts';
+import type { Identity } from '../id/identity.ts';
+import type { PeerId } from '../id/peer-id.ts';
+import type { PeerInfoPolicy } from '../peerinfo/peer-info.ts';
+import { type PeerInfoFacts, PeerInfoService } from '../peerinfo/peer-info-service.ts';
+import type { Pipes } from '../pipe/pipes.ts';
+import type { Timer } from '../platform/clock.ts';
+import type { Platform } from '../platform/platform.ts';
+import type { EndpointAddress } from '../platform/transport.ts';
+import { RendezvousClient } from '../rendezvous/rendezvous-client.ts';
+import type { ResolverService } from '../resolver/resolver-service.ts';
+import { GroupThings } from '../thing/group-things.ts';
+import { MemberGroup } from './member-group.ts';
+import type { BoundStatus } from './peer.ts';
+import type { RunningPart } from './peer-part.ts';
+
+/** How often pipes are looked over for credentials that have run out, ms. */
+const RECHECK_MS = 60 * 60_000;
+
+/** What all groups of a peer share. */
+export interface GroupServicesInit {
+  readonly platform: Platform;
+  readonly identity: Identity;
+  readonly groups: Groups;
+  readonly store: AdvertisementStore;
+  readonly endpoint: EndpointService;
+  readonly pipes: Pipes;
+  readonly resolver: ResolverService;
+  readonly discovery: DiscoveryService;
+  readonly parts: readonly RunningPart[];
+  readonly hostOf: (peer: PeerId) => PeerId | undefined;
+  /** Whether this process hosts that peer. */
+  readonly hosts: (peer: PeerId) => boolean;
+  readonly addressesOf: (peer: PeerId) => readonly EndpointAddress[];
+  readonly facts: (asker: PeerId) => PeerInfoFacts;
+  readonly peerInfo: Partial<PeerInfoPolicy>;
+  /** This peer has begun or ended to be a rendezvous of the group. */
+  readonly onServing: (group: GroupId) => void;
+}
+
+/** Everything that runs in one group for as long as this peer is a member of it. */
+export class GroupServices {
+  readonly group: MemberGroup;
+  readonly #id: GroupId;
+  readonly #init: GroupServicesInit;
+  readonly #publishers: PublisherCheck;
+  readonly #rendezvous: RendezvousClient;
+  readonly #sync: GroupSync;
+  readonly #info: PeerInfoService;
+  readonly #things: GroupThings;
+  readonly #unfollow: () => void;
+  #recheck: Timer;
+
+  constructor(id: GroupId, init: GroupServicesInit) {
+    const { platform, identity, groups, store, endpoint, pipes, discovery, hostOf, hosts, addressesOf } = init;
+    const { clock, random, crypto, storage } = platform;
+    const access = groups.access(id);
+    if (access === undefined) throw new PipevineError('internal', 'A group was opened that this peer is not in.');
+    this.#id = id;
+    this.#init = init;
+    const resolver = init.resolver.openGroup(id);
+    this.#publishers = new PublisherCheck({ group: id, localPeer: identity.id, access, store, hostOf, clock });
+    const isOwn = (publisher: PeerId) => publisher === identity.id || hosts(publisher);
+    const shared = { group: id, resolver, store, endpoint, clock, random, crypto, hostOf, isOwn };
+    const [server] = init.parts.flatMap(({ rendezvous }) => rendezvous ?? []);
+    this.#rendezvous = new RendezvousClient({
+      ...shared,
+      storage,
+      ...(server && {
+        server: server({
+          ...shared,
+          addressesOf,
+          mayServe: () => may(groups.membership(id)?.credential, 'rendezvous'),
+          receive: (encoded, from) => void discovery.receive(id, encoded, from),
+          onServing: () => init.onServing(id),
+        }),
+      }),
+    });
+    discovery.openGroup(id, { resolver, publishers: this.#publishers, scope: this.#rendezvous.scope });
+    this.#rendezvous.start();
+    this.#unfollow = discovery.followNeighbours('peer', id);
+    this.#sync = new GroupSync({ groups, resolver, clock, random, crypto });
+    this.#info = new PeerInfoService({ resolver, facts: init.facts, policy: init.peerInfo });
+    this.#things = new GroupThings({ group: id, identity, clock, random, pipes, discovery, hostOf });
+    this.group = new MemberGroup({
+      id,
+      identity,
+      pipes,
+      endpoint,
+      discovery,
+      resolver,
+      things: this.#things,
+      info: this.#info,
+      rendezvous: this.#rendezvous,
+      administrator: init.parts.find(({ administrator }) => administrator)?.administrator,
+      groups,
+      clock,
+    });
+    this.#recheck = this.#later();
+  }
+
+  /** Whether this peer is a rendezvous of the group now. */
+  get serving(): boolean {
+    return this.#rendezvous.status().serving;
+  }
+
+  /** The own credential is another one: it may allow more, or less. */
+  credentialChanged(): void {
+    this.#rendezvous.credentialChanged();
+  }
+
+  /** Where a rendezvous of the group may be dialled, as other rendezvous say. */
+  addressesOf(peer: PeerId): readonly EndpointAddress[] {
+    return this.#rendezvous.addressesOf(peer);
+  }
+
+  /** Memberships may have ended: cuts the pipes of those, and forgets what they have published. */
+  recheck(): void {
+    this.#init.pipes.recheck(this.#id);
+    void this.#publishers.recheck();
+  }
+
+  /** Bounds and counters, by name. */
+  status(): readonly Readonly<Record<string, BoundStatus>>[] {
+    return [this.#things.status(), this.#rendezvous.bounds(), this.#sync.status()];
+  }
+
+  /** Cancels leases, then ends all. Idempotent. */
+  async close(): Promise<void> {
+    this.#recheck.cancel();
+    this.#unfollow();
+    this.group.close();
+    await this.#things.close();
+    await this.#rendezvous.close();
+    this.#sync.close();
+    this.#info.close();
+    this.#init.discovery.closeGroup(this.#id);
+    this.#publishers.close();
+    await this.#init.resolver.closeGroup(this.#id);
+  }
+
+  #later(): Timer {
+    return this.#init.platform.clock.setTimer(RECHECK_MS, () => {
+      this.recheck();
+      this.#recheck = this.#later();
+    });
+  }
+}
