@@ -111,9 +111,10 @@ export class RendezvousWorld {
     return this.clock.run(peer.store.publish(identity, { group, kind: 'thing', key, name: key, body }));
   }
 
-  /** Searches as discovery does, by the peer's scope; undefined when nobody asked holds it. */
+  /** Searches as discovery does, in its own store and then by its scope; undefined when nobody asked holds it. */
   find(peer: WorldPeer, query: Omit<AdvertisementQuery, 'group'>): 'first' | 'second' | undefined {
     const full = { ...query, group: this.network.group };
+    if (peer.store.search(full).length > 0) return 'first';
     const { first, second } = peer.rendezvous.scope.plan(full, 'own');
     for (const [round, targets] of Object.entries({ first, second })) {
       if (this.#ask(targets, full)) return round === 'first' ? 'first' : 'second';
