@@ -92,7 +92,7 @@ class Neighbourhood {
 
   /** Everybody who is not served now is within the limit. */
   async leased(): Promise<void> {
-    const took = await timesUntil(this.simulation, this.members, isServed, LEASE_LIMIT_MS);
+    const took = await timesUntil(this.simulation, this.members, (one) => isServed(one, this.gateways), LEASE_LIMIT_MS);
     this.simulation.note('leased', percentile(took, 1));
   }
 

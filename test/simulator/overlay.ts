@@ -2,10 +2,10 @@ import type { Advertisement, AdvertisementQuery } from '@pipevine/runtime';
 import { groupOf } from './household.ts';
 import type { Machine, Simulation } from './simulation.ts';
 
-/** Whether this member is served: it holds a lease at another, or serves itself. */
-export function isServed(machine: Machine): boolean {
+/** Whether this member is served: it holds a lease at one of these rendezvous that runs, or serves itself. */
+export function isServed(machine: Machine, rendezvous: readonly Machine[]): boolean {
   const { serving, lease } = groupOf(machine).rendezvous();
-  return serving || lease !== undefined;
+  return serving || rendezvous.some((one) => one.isRunning && one.peer.id === lease?.rendezvous);
 }
 
 /** Where a machine can be dialled. */

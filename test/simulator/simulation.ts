@@ -77,12 +77,14 @@ export class Machine {
     this.#simulation.note(this.name, 'lost power');
   }
 
+  /** Says goodbye and writes what waits. The machine no longer counts as running from the call on. */
   async stop(): Promise<void> {
+    const peer = this.#peer;
+    this.#peer = undefined;
     await this.#running?.close();
-    await this.#peer?.close();
+    await peer?.close();
     await this.#storage?.close();
     this.#process?.crash();
-    this.#peer = undefined;
     this.#simulation.note(this.name, 'stopped');
   }
 }

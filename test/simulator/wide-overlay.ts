@@ -92,8 +92,13 @@ export class WideOverlay {
     await timesUntil(this.simulation, this.rendezvous, (one) => this.#seesAll(one), 60_000);
     await this.#admitAll(id, this.sybils);
     await this.#admitAll(id, this.edges);
-    await timesUntil(this.simulation, this.edges, isServed, 30_000);
+    await timesUntil(this.simulation, this.edges, (edge) => this.isServed(edge), 30_000);
     this.simulation.note('settled', this.edges.length);
+  }
+
+  /** Whether an edge has a lease at a rendezvous that is entitled to be one, and runs. */
+  isServed(edge: Machine): boolean {
+    return isServed(edge, this.rendezvous);
   }
 
   /** The edges whose item everybody must find: up, and with it published, for `forMs`. */
@@ -127,7 +132,7 @@ export class WideOverlay {
     const endMs = clock.monotonicMs() + durationMs;
     while (clock.monotonicMs() < endMs) {
       const owners = this.findable();
-      const askers = this.edges.filter((edge) => edge.isRunning && isServed(edge));
+      const askers = this.edges.filter((edge) => edge.isRunning && this.isServed(edge));
       const owner = this.#draw(owners);
       const asker = this.#draw(askers);
       if (asker !== undefined && owner !== undefined && asker !== owner) {

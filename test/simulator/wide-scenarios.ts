@@ -1,6 +1,6 @@
 /** Groups that are too large for many seeds: each scenario checks what the overlay promises of such a group. */
 import assert from 'node:assert/strict';
-import { isServed, percentile, timesUntil } from './overlay.ts';
+import { percentile, timesUntil } from './overlay.ts';
 import type { Scenario } from './scenarios.ts';
 import type { LookupCount } from './wide-overlay.ts';
 import { WideOverlay } from './wide-overlay.ts';
@@ -47,7 +47,7 @@ export const oneOfThreeKilled: Scenario = {
     if (random.fraction() < 0.5) victim?.crash();
     else victim?.losePower();
     // A machine without power says nothing: its neighbours notice when what they send meets no answer.
-    const took = await timesUntil(simulation, overlay.edges, isServed, 60_000);
+    const took = await timesUntil(simulation, overlay.edges, (edge) => overlay.isServed(edge), 60_000);
     simulation.note('leases back, p99', percentile(took, 0.99));
     assert(percentile(took, 0.99) <= 5_000, `leases are back with a p99 of ${percentile(took, 0.99)} ms`);
     const count: LookupCount = { asked: 0, right: 0, wrong: 0 };
@@ -76,10 +76,10 @@ export const fiveMinutesOfPartition: Scenario = {
       [...overlay.rendezvous, ...others].map(({ name }) => name),
     );
     await clock.runFor(300_000);
-    const lost = lonely.filter((edge) => !isServed(edge));
+    const lost = lonely.filter((edge) => !overlay.isServed(edge));
     assert(lost.length >= lonely.length * 0.9, `only ${lost.length} of ${lonely.length} noticed that they are alone`);
     network.heal();
-    const took = await timesUntil(simulation, lost, isServed, 60_000);
+    const took = await timesUntil(simulation, lost, (edge) => overlay.isServed(edge), 60_000);
     simulation.note('leases back, p95', percentile(took, 0.95));
     assert(percentile(took, 0.95) <= 2_000, `leases are back with a p95 of ${percentile(took, 0.95)} ms`);
     await clock.runFor(10_000);
