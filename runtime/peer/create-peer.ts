@@ -4,11 +4,22 @@ import type { Peer } from './peer.ts';
 import type { PeerInit } from './peer-init.ts';
 import { rendezvousServing } from './rendezvous-serving.ts';
 
+/** What a rendezvous holds: a neighbour for each of 2,048 leases and its own, and 100,000 advertisements with room to spare. */
+const RENDEZVOUS_LIMITS = {
+  neighbours: 2_304,
+  endpoint: { maxLinks: 2_560 },
+  advertisements: { maxForeign: 150_000, maxForeignPerPublisher: 15_000, maxRemembered: 150_000 },
+};
+
 /**
  * Makes and starts a peer that can do everything a peer can: it also makes groups' join codes, admits members and serves as a
  * rendezvous. See `createEdgePeer` for one that leaves that code out. Rejects as `assemblePeer` does.
  */
 export function createPeer(init: PeerInit): Promise<Peer> {
-  const { rendezvous = 'auto' } = init;
-  return assemblePeer(init, rendezvous === 'never' ? [admission] : [admission, rendezvousServing(rendezvous)]);
+  const { rendezvous = 'auto', limits } = init;
+  if (rendezvous === 'never') return assemblePeer(init, [admission]);
+  const endpoint = { ...RENDEZVOUS_LIMITS.endpoint, ...limits?.endpoint };
+  const advertisements = { ...RENDEZVOUS_LIMITS.advertisements, ...limits?.advertisements };
+  const serving = { ...init, limits: { ...RENDEZVOUS_LIMITS, ...limits, endpoint, advertisements } };
+  return assemblePeer(serving, [admission, rendezvousServing(rendezvous)]);
 }

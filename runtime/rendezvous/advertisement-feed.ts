@@ -37,9 +37,9 @@ interface Item extends AdvertisementName {
   encoded(): Uint8Array | undefined;
 }
 
-/** Delegations and peers prove the rest. */
+/** Peers and delegations prove the rest. */
 const ORDER: readonly AdvertisementKind[] = [
-  ...new Set<AdvertisementKind>(['delegation', 'peer', ...ADVERTISEMENT_KINDS]),
+  ...new Set<AdvertisementKind>(['peer', 'delegation', ...ADVERTISEMENT_KINDS]),
 ];
 
 /**
@@ -157,8 +157,7 @@ export class AdvertisementFeed {
     const { group, hostOf } = this.#init;
     const host = hostOf(item.publisher);
     const proofs: Item[] = [this.#item({ group, kind: 'peer', publisher: host ?? item.publisher, key: '' })];
-    if (host !== undefined)
-      proofs.unshift(this.#item({ group, kind: 'delegation', publisher: item.publisher, key: '' }));
+    if (host !== undefined) proofs.push(this.#item({ group, kind: 'delegation', publisher: item.publisher, key: '' }));
     for (const one of [...proofs, item]) {
       const slot = `${one.kind} ${one.publisher} ${one.key}`;
       if (sent.has(slot)) continue;

@@ -12,27 +12,16 @@ import {
 import * as limits from '../../runtime/advertisement/advertisement-defaults.ts';
 import { signCose } from '../../runtime/advertisement/cose-sign1.ts';
 import { encodeDelegationBody } from '../../runtime/advertisement/delegation-body.ts';
-import { encodeGroupBody } from '../../runtime/advertisement/group-body.ts';
 import { encodeNameBody } from '../../runtime/advertisement/name-body.ts';
 import { encodePeerBody } from '../../runtime/advertisement/peer-body.ts';
 import { encodePipeBody } from '../../runtime/advertisement/pipe-body.ts';
-import { signCredential } from '../../runtime/group/credential-codec.ts';
-import { MAX_ENCODED_CREDENTIAL_BYTES, MAX_REVOKED_SERIALS, MAX_ROLES } from '../../runtime/group/group-defaults.ts';
-import { signRevocationList } from '../../runtime/group/revocation-list.ts';
-import { base32Encode } from '../../runtime/id/base32.ts';
 import { groupIdFromBytes } from '../../runtime/id/group-id.ts';
 import { identityFromSeed } from '../../runtime/id/identity.ts';
-import {
-  encodeApplyAnswer,
-  encodeMembershipAnswer,
-  encodeMembershipRequest,
-} from '../../runtime/membership/membership-codec.ts';
 import { encodeCanonical } from '../../runtime/wire/encode.ts';
 import { Cddl } from '../vectors/cddl.ts';
 
 const load = (name: string) => new Cddl(readFileSync(new URL(`../../docs/protocol/${name}`, import.meta.url), 'utf8'));
 const advertisements = load('advertisement.cddl');
-const membership = load('membership.cddl');
 
 const random = new SeededRandom('cose');
 const authority = identityFromSeed(nodeCrypto, new Uint8Array(32).fill(1));
@@ -122,7 +111,6 @@ describe('advertisement.cddl', () => {
     const bodies: [string, Uint8Array][] = [
       ['peer-body', encodePeerBody({ addresses: ['tcp://a:1'], roles: ['gateway'], profile: 'edge', staticKey })],
       ['peer-body', encodePeerBody({ addresses: [], roles: [], profile: '', staticKey })],
-      ['group-body', encodeGroupBody({ admission: 'code' })],
       ['pipe-body', encodePipeBody({ kind: 'request' })],
       ['name-body', encodeNameBody({ peer: authority.id, service: '' })],
       ['name-body', encodeNameBody({ peer: authority.id, service: 'web' })],
@@ -142,49 +130,5 @@ describe('advertisement.cddl', () => {
     expect(advertisements.matches('attribute-name', 'x'.repeat(limits.MAX_ATTRIBUTE_NAME_BYTES + 1))).toBe(false);
     expect(advertisements.matches('kind', ADVERTISEMENT_KINDS.length - 1)).toBe(true);
     expect(advertisements.matches('kind', ADVERTISEMENT_KINDS.length)).toBe(false);
-  });
-});
-
-describe('membership.cddl', () => {
-  const serial = base32Encode(random.bytes(16));
-  const fields = { group, subject: authority.id, roles: ['member'], notBeforeMs: 1, notAfterMs: 2, serial };
-  const credential = signCredential(authority.signing, fields);
-
-  it('describes credentials with and without an issuer, and revocation lists', () => {
-    const chained = signCredential(authority.signing, fields, credential.encoded);
-    for (const { encoded } of [credential, chained]) {
-      expect(advertisements.matches('cose-sign1', parts(encoded))).toBe(true);
-      expect(membership.matches('credential', read(parts(encoded)[2] as Uint8Array))).toBe(true);
-      expect(membership.matches('encoded-credential', encoded)).toBe(true);
-    }
-    const list = signRevocationList(authority.signing, { group, sequence: 1, serials: new Map([[serial, 5]]) });
-    expect(membership.matches('revocations', read(parts(list.encoded)[2] as Uint8Array))).toBe(true);
-  });
-
-  it('describes requests, each as what it is, and answers', () => {
-    const fingerprint = random.bytes(16);
-    const requests: [string, Uint8Array][] = [
-      ['apply', encodeMembershipRequest({ type: 'apply', fingerprint })],
-      ['join', encodeMembershipRequest({ type: 'join', fingerprint, secret: random.bytes(10), name: '' })],
-      ['renew', encodeMembershipRequest({ type: 'renew', group, credential: credential.encoded })],
-    ];
-    for (const [rule, bytes] of requests) {
-      expect(membership.matches('request', read(bytes))).toBe(true);
-      for (const [other] of requests) expect(membership.matches(other, read(bytes))).toBe(other === rule);
-    }
-    const answer = { group, groupName: 'Home', proof: credential.encoded };
-    expect(membership.matches('apply-answer', read(encodeApplyAnswer(answer)))).toBe(true);
-    for (const groupAdvertisement of [undefined, new Uint8Array([1])]) {
-      const given = { credential: credential.encoded, groupName: 'Home', groupAdvertisement };
-      expect(membership.matches('membership-answer', read(encodeMembershipAnswer(given)))).toBe(true);
-    }
-  });
-
-  it('names the limits that the codec enforces', () => {
-    expect(membership.matches('encoded-credential', new Uint8Array(MAX_ENCODED_CREDENTIAL_BYTES))).toBe(true);
-    expect(membership.matches('encoded-credential', new Uint8Array(MAX_ENCODED_CREDENTIAL_BYTES + 1))).toBe(false);
-    const source = readFileSync(new URL('../../docs/protocol/membership.cddl', import.meta.url), 'utf8');
-    expect(source).toContain(`[ 1*${MAX_ROLES} role ]`);
-    expect(source).toContain(`[ *${MAX_REVOKED_SERIALS} revoked ]`);
   });
 });

@@ -8,7 +8,8 @@ import { decode, encode, rfc8949EncodeOptions, Tagged } from 'cborg';
 import { describe, expect, it } from 'vitest';
 import { signAdvertisement, verifyAdvertisement } from '../../runtime/advertisement/advertisement-codec.ts';
 import { signCredential, verifyCredential } from '../../runtime/group/credential-codec.ts';
-import { signRevocationList } from '../../runtime/group/revocation-list.ts';
+import { encodeRevocationList } from '../../runtime/group/revocation-list.ts';
+import { signStatement } from '../../runtime/group/statement-codec.ts';
 import { base32Encode } from '../../runtime/id/base32.ts';
 import { groupIdFromBytes } from '../../runtime/id/group-id.ts';
 import { identityFromSeed } from '../../runtime/id/identity.ts';
@@ -153,11 +154,17 @@ describe('a credential', () => {
     expect(Buffer.from(aboveMembers.get(2) as Uint8Array).equals(administrator.signing.publicKey)).toBe(true);
   });
 
-  it('is revoked by a list that verifies the same way', () => {
-    const { encoded } = signRevocationList(identity.signing, { group, sequence: 4, serials: new Map([[serial, 99]]) });
-    const { payload } = openCose(encoded, 'pipevine/1 revocations');
+  it('is revoked by a statement that verifies the same way', () => {
+    const content = encodeRevocationList([{ serial, untilMs: 99, below: Infinity, depth: 0 }]);
+    const fields = { group, type: 'revocations', key: '', sequence: 4, untilMs: 98, content } as const;
+    const { encoded } = signStatement(identity.signing, { ...fields, credential: undefined });
+    const { keyId, payload } = openCose(encoded, 'pipevine/1 statement');
+    expect(Buffer.from(keyId).equals(groupBytes)).toBe(true);
     const members = decode(payload, { useMaps: true, strict: true }) as Map<number, unknown>;
-    expect(members.get(2)).toBe(4);
-    expect(members.get(3)).toEqual([[new Uint8Array(16).fill(6), 99]]);
+    expect([...members.keys()]).toEqual([1, 2, 3, 4, 5, 7]);
+    expect(Buffer.from(members.get(1) as Uint8Array).equals(groupBytes)).toBe(true);
+    expect([2, 3, 4, 5].map((key) => members.get(key))).toEqual([1, '', 4, 98]);
+    const entries = decode(members.get(7) as Uint8Array, { useMaps: true, strict: true });
+    expect(entries).toEqual([[new Uint8Array(16).fill(6), 99]]);
   });
 });
