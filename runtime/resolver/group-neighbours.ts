@@ -10,6 +10,7 @@ import type { Random } from '../platform/random.ts';
 import type { GroupNeighbour, NeighbourEvents } from './resolver.ts';
 import { encodeRequest } from './resolver-codec.ts';
 import {
+  LINK_GRACE_MS,
   MAX_NEIGHBOUR_RETRY_MS,
   NEIGHBOUR_RETRY_MS,
   NEIGHBOUR_TIMEOUT_MS,
@@ -208,9 +209,13 @@ export class GroupNeighbours {
 
   #linkDown(peer: PeerId): void {
     const neighbour = this.#neighbours.get(peer);
-    // Its pipe survives a change of link; when it does not, it is forgotten as it closes.
-    if (neighbour?.open !== undefined || neighbour === undefined || neighbour.attempt !== undefined) return;
-    this.#forget(neighbour);
+    if (neighbour === undefined || neighbour.attempt !== undefined) return;
+    if (neighbour.open === undefined) return this.#forget(neighbour);
+    // A pipe waits for another link much longer than a search or a lease can wait for an answer.
+    neighbour.retry?.cancel();
+    neighbour.retry = this.#init.clock.setTimer(LINK_GRACE_MS, () => {
+      if (this.#init.endpoint.linkTo(peer) === undefined) this.#lost(neighbour);
+    });
   }
 
   #tryNow(neighbour: Neighbour): void {

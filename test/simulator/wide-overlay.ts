@@ -15,6 +15,8 @@ export interface WideOverlayInit {
 
 /** Edges that start in one second of virtual time. */
 const STARTS_PER_SECOND = 50;
+/** Sybils that each edge is linked to. */
+const SYBILS_PER_EDGE = 4;
 /** How long after the last question the answers are waited for, ms. */
 const LAST_ANSWERS_MS = 10_000;
 /** Links that a rendezvous takes: all edges at once, if need be. */
@@ -55,14 +57,17 @@ export class WideOverlay {
         limits: { endpoint: { maxLinks: RENDEZVOUS_LINKS, maxWanted: RENDEZVOUS_LINKS } },
       }),
     );
-    this.edges = Array.from({ length: init.edges }, (_, i) =>
-      simulation.machine(`edge-${i}`, {
-        seeds: [addressOf(this.#admitterOf(i).name)],
+    const { sybils = 0 } = init;
+    this.edges = Array.from({ length: init.edges }, (_, i) => {
+      // Some of the sybils are as near to every edge as the rendezvous.
+      const near = Array.from({ length: Math.min(SYBILS_PER_EDGE, sybils) }, (_, k) => `sybil-${(i + k) % sybils}`);
+      return simulation.machine(`edge-${i}`, {
+        seeds: [this.#admitterOf(i).name, ...near].map(addressOf),
         localDiscovery: false,
         create: createEdgePeer,
-      }),
-    );
-    this.sybils = Array.from({ length: init.sybils ?? 0 }, (_, i) => {
+      });
+    });
+    this.sybils = Array.from({ length: sybils }, (_, i) => {
       const name = `sybil-${i}`;
       const seeds = [addressOf(this.#admitterOf(i).name)];
       const listen = [addressOf(name)];
@@ -230,7 +235,8 @@ export class WideOverlay {
   async #admit(machine: Machine, admitter: Machine, code: string): Promise<void> {
     await machine.start();
     await machine.peer.join(code, { addresses: [addressOf(admitter.name)], timeoutMs: 60_000 });
-    await this.#publish(machine);
+    // What sybils publish they keep to themselves: nobody looks for it.
+    if (!this.sybils.includes(machine)) await this.#publish(machine);
   }
 
   async #publish(machine: Machine): Promise<void> {
