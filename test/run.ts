@@ -1,6 +1,7 @@
 /**
  * Runs all tests: `npm test`, or `npm test -- FILTER...` with any argument of vitest. Tests that need a Debian package are
- * left out, visibly, where it is missing; in CI (CI=true) that is a failure. The last line is `N passed, N failed`.
+ * left out, visibly, where it is missing; in CI (CI=true) that is a failure. Then the simulator runs the control plane with many
+ * seeds, which counts as one test. The last line is `N passed, N failed`.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -10,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { type Outcome, outcomeOf } from './outcome.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const SIMULATOR = join(ROOT, 'test/simulator/run.ts');
 const VITEST = join(ROOT, 'node_modules/vitest/vitest.mjs');
 /** By convention every test that needs the package has its name in its own. */
 const MOSQUITTO_TESTS = ['test/interop/mosquitto*.test.ts', 'test/e2e/*mosquitto*.test.ts'];
@@ -44,7 +46,18 @@ const complete = hasMosquitto();
 const { outcome, status } = runVitest(complete ? [] : MOSQUITTO_TESTS);
 rmSync(folder, { recursive: true, force: true });
 
-let failed = status !== 0 || outcome.failed > 0;
+// The control plane under many seeds: as many as fit where every change is checked, a taste of it elsewhere.
+const seeds = isContinuousIntegration ? 1_000 : 50;
+const isWhole = process.argv.length === 2;
+const simulated = isWhole
+  ? spawnSync(process.execPath, [SIMULATOR, '--seeds', String(seeds), '--scenario', 'control'], { stdio: 'inherit' })
+  : undefined;
+const simulation = {
+  passed: simulated?.status === 0 ? 1 : 0,
+  failed: simulated === undefined || simulated.status === 0 ? 0 : 1,
+};
+
+let failed = status !== 0 || outcome.failed > 0 || simulation.failed > 0;
 if (outcome.skipped > 0) {
   console.log(`${outcome.skipped} tests are marked as skipped${isContinuousIntegration ? ': not allowed in CI' : ''}.`);
   failed ||= isContinuousIntegration;
@@ -57,6 +70,6 @@ if (!complete) {
   failed ||= isContinuousIntegration;
 }
 // A run that fails without a failed test (vitest itself broke, or an error was thrown outside of tests) counts as one.
-const failures = outcome.failed === 0 && status !== 0 ? 1 : outcome.failed;
-console.log(`${outcome.passed} passed, ${failures} failed`);
+const failures = (outcome.failed === 0 && status !== 0 ? 1 : outcome.failed) + simulation.failed;
+console.log(`${outcome.passed + simulation.passed} passed, ${failures} failed`);
 process.exitCode = failed ? 1 : 0;

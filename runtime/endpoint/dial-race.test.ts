@@ -2,6 +2,7 @@ import { VirtualClock } from '@pipevine/transports';
 import { describe, expect, test } from 'vitest';
 import { type ErrorCode, PipevineError } from '../error/pipevine-error.ts';
 import { DialRace } from './dial-race.ts';
+import { MAX_PARALLEL_DIALS } from './endpoint-defaults.ts';
 
 /** What happens at an address, and after how many ms. */
 type Script = Record<string, { readonly afterMs: number; readonly code?: ErrorCode }>;
@@ -45,6 +46,25 @@ describe('a race of dials', () => {
     ]);
     expect(aborted).toContain('a');
     expect(aborted).toContain('c');
+  });
+
+  test('tries an address once more for who names it, when the attempt under way has lasted for a second', async () => {
+    const { clock, dialRace, started, settled } = race({ a: { afterMs: 9_000 } });
+    await clock.runFor(900);
+    dialRace.repeat('a');
+    await clock.runFor(200);
+    for (let i = 0; i < 20; i++) dialRace.repeat('a');
+    dialRace.repeat('never heard of');
+    expect(started).toEqual([
+      ['a', 0],
+      ['a', 1_100],
+    ]);
+    for (let i = 0; i < 20; i++) {
+      await clock.runFor(1_000);
+      dialRace.repeat('a');
+    }
+    expect(started.length).toBeLessThanOrEqual(MAX_PARALLEL_DIALS);
+    expect(await settled).toBe('a');
   });
 
   test('does not wait when an address fails', async () => {

@@ -1,7 +1,7 @@
 import { type ErrorCode, PipevineError } from '../error/pipevine-error.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
-import { MAX_ADDRESSES_PER_PEER, MAX_PARALLEL_DIALS, STAGGER_MS } from './endpoint-defaults.ts';
+import { MAX_ADDRESSES_PER_PEER, MAX_PARALLEL_DIALS, REPEAT_DIAL_MS, STAGGER_MS } from './endpoint-defaults.ts';
 
 export interface DialRaceInit<T> {
   readonly clock: Clock;
@@ -39,7 +39,8 @@ export class DialRace<T> {
   readonly #init: DialRaceInit<T>;
   readonly #deadlineMs: number;
   readonly #abort = new AbortController();
-  readonly #seen = new Set<EndpointAddress>();
+  /** Addresses of the race, and when the last attempt at each began; undefined: not yet, or over. */
+  readonly #seen = new Map<EndpointAddress, number | undefined>();
   readonly #failures: { readonly address: EndpointAddress; readonly error: PipevineError }[] = [];
   #waiting: Runner[] = [];
   #running = 0;
@@ -63,12 +64,22 @@ export class DialRace<T> {
   /** Adds an address that rests until `notBeforeMs`; `lastError` is told when that is too late. Ignores known ones. */
   add(address: EndpointAddress, notBeforeMs: number, lastError: PipevineError | undefined): void {
     if (this.#over || this.#seen.has(address) || this.#seen.size >= MAX_ADDRESSES_PER_PEER) return;
-    this.#seen.add(address);
+    this.#seen.set(address, undefined);
     if (notBeforeMs >= this.#deadlineMs) {
       this.#failures.push({ address, error: lastError ?? new PipevineError('unreachable', 'it failed lately') });
     } else {
       this.#waiting.push({ address, notBeforeMs });
     }
+  }
+
+  /**
+   * Tries a known address once more beside an attempt that has not come to an end for a while: what was sent into a
+   * partition is sent again sooner than the transport would, when somebody cares.
+   */
+  repeat(address: EndpointAddress): void {
+    const startedMs = this.#seen.get(address);
+    if (this.#over || startedMs === undefined || this.#running >= MAX_PARALLEL_DIALS) return;
+    if (this.#init.clock.monotonicMs() - startedMs >= REPEAT_DIAL_MS) this.#run(address);
   }
 
   /** Starts what may start, and ends the race when nothing is left. Call it after `add`. */
@@ -104,6 +115,7 @@ export class DialRace<T> {
 
   #run(address: EndpointAddress): void {
     this.#running++;
+    this.#seen.set(address, this.#init.clock.monotonicMs());
     this.#init.attempt(address, this.#abort.signal).then(
       (value) => {
         this.#running--;
@@ -123,7 +135,7 @@ export class DialRace<T> {
   #onDeadline(): void {
     const { goal, timeoutMs } = this.#init;
     const verdict = this.#failures.length > 0 ? this.#verdict() : undefined;
-    const tried = verdict === undefined ? [...this.#seen].slice(0, 3).join(', ') : verdict.message;
+    const tried = verdict === undefined ? [...this.#seen.keys()].slice(0, 3).join(', ') : verdict.message;
     const code = verdict !== undefined && verdict.code !== 'unreachable' ? verdict.code : 'timeout';
     this.fail(new PipevineError(code, `No link to ${goal} within ${timeoutMs} ms; tried: ${tried}.`));
   }

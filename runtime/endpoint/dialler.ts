@@ -124,6 +124,7 @@ export class Dialler {
     const lastError =
       last === undefined || last.outcome === 'linked' ? undefined : new PipevineError(last.outcome, last.message);
     race.add(address, this.#book.restsUntilMs(peer, address, named), lastError);
+    if (named) race.repeat(address);
   }
 
   async #attempt(

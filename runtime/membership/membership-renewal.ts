@@ -26,7 +26,9 @@ export interface MembershipRenewalInit {
 export class MembershipRenewal {
   readonly #init: MembershipRenewalInit;
   readonly #states = new Map<GroupId, { readonly serial: string; readonly notAfterMs: number; state: RenewalState }>();
-  readonly #underWay = new Set<GroupId>();
+  readonly #underWay = new Map<GroupId, Promise<void>>();
+  /** Doubts that proved unfounded; of own groups only. */
+  readonly #doubts = new Map<GroupId, RenewalState>();
   readonly #unsubscribe: () => void;
   readonly #abort = new AbortController();
   #timer: Timer | undefined;
@@ -38,6 +40,26 @@ export class MembershipRenewal {
       if (statement?.type === undefined || statement.type === 'revocations') this.#look();
     });
     this.#look();
+  }
+
+  /**
+   * A neighbour says that this membership is void: it may have been changed while this peer could not be told. Asks an
+   * administrator; not again for a while where that proved untrue. Resolves to whether the neighbour can be asked again
+   * with another credential; never rejects.
+   */
+  async doubt(group: GroupId): Promise<boolean> {
+    const { groups, clock, random } = this.#init;
+    const before = groups.membership(group);
+    if (before === undefined || before.authority || this.#abort.signal.aborted) return false;
+    const nowMs = clock.monotonicMs();
+    const doubts = this.#doubts.get(group) ?? newRenewalState(0);
+    const mayAsk = nowMs >= Math.max(doubts.notBeforeMs, this.#stateOf(before).notBeforeMs);
+    const run = this.#underWay.get(group) ?? (mayAsk ? this.#renew(before) : undefined);
+    await run;
+    const { credential } = groups.membership(group) ?? before;
+    if (credential.version !== before.credential.version) this.#doubts.delete(group);
+    else if (run !== undefined) this.#doubts.set(group, renewalFailed(doubts, nowMs, random.fraction()));
+    return credential !== before.credential;
   }
 
   /** Idempotent. */
@@ -54,7 +76,9 @@ export class MembershipRenewal {
     let nextMs = RENEWAL_CHECK_MS;
     const memberships = groups.list();
     for (const group of this.#states.keys()) {
-      if (!memberships.some((membership) => membership.group === group)) this.#states.delete(group);
+      if (memberships.some((membership) => membership.group === group)) continue;
+      this.#states.delete(group);
+      this.#doubts.delete(group);
     }
     for (const membership of memberships) {
       if (this.#underWay.has(membership.group)) continue;
@@ -94,10 +118,19 @@ export class MembershipRenewal {
     }
   }
 
-  async #renew(membership: GroupMembership): Promise<void> {
+  #renew(membership: GroupMembership): Promise<void> {
+    const { group } = membership;
+    const run = this.#attempt(membership).finally(() => {
+      this.#underWay.delete(group);
+      this.#look();
+    });
+    this.#underWay.set(group, run);
+    return run;
+  }
+
+  async #attempt(membership: GroupMembership): Promise<void> {
     const { group } = membership;
     const { clock, random, onFailure } = this.#init;
-    this.#underWay.add(group);
     try {
       await this.#renewOnce(membership);
     } catch (error) {
@@ -111,8 +144,6 @@ export class MembershipRenewal {
           : new PipevineError('internal', 'The renewal of a membership failed.', { cause: error });
       if (!this.#abort.signal.aborted) onFailure?.(group, reason);
     }
-    this.#underWay.delete(group);
-    this.#look();
   }
 
   async #renewOnce(membership: GroupMembership): Promise<void> {

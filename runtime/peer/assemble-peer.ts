@@ -17,6 +17,7 @@ import type { RequestPipe, WaitOptions } from '../pipe/pipe.ts';
 import { Pipes } from '../pipe/pipes.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
 import { ResolverService } from '../resolver/resolver-service.ts';
+import { doubtedMembership } from './doubted-membership.ts';
 import { GroupServices } from './group-services.ts';
 import { HostedPeerSources } from './hosted-peers.ts';
 import { Joining } from './joining.ts';
@@ -93,7 +94,7 @@ export async function assemblePeer(init: PeerInit, parts: readonly PeerPart[]): 
   const resolver = new ResolverService({
     identity,
     endpoint,
-    pipes,
+    pipes: doubtedMembership({ pipes, doubt: (group) => renewal.doubt(group) }),
     groups,
     clock,
     random,

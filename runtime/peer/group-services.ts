@@ -69,7 +69,7 @@ export class GroupServices {
     const resolver = init.resolver.openGroup(id);
     this.#publishers = new PublisherCheck({ group: id, localPeer: identity.id, access, store, hostOf, clock });
     const isOwn = (publisher: PeerId) => publisher === identity.id || hosts(publisher);
-    const shared = { group: id, resolver, store, endpoint, clock, random, crypto, hostOf, isOwn };
+    const shared = { group: id, resolver, store, endpoint, clock, random, crypto, hostOf, isOwn, addressesOf };
     const [server] = init.parts.flatMap(({ rendezvous }) => rendezvous ?? []);
     this.#rendezvous = new RendezvousClient({
       ...shared,
@@ -77,7 +77,6 @@ export class GroupServices {
       ...(server && {
         server: server({
           ...shared,
-          addressesOf,
           mayServe: () => may(groups.membership(id)?.credential, 'rendezvous'),
           receive: (encoded, from) => void discovery.receive(id, encoded, from),
           onServing: () => init.onServing(id),

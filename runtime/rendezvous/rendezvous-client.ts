@@ -62,6 +62,8 @@ export interface RendezvousClientInit {
   readonly hostOf: (peer: PeerId) => PeerId | undefined;
   /** Whether this process publishes for that peer: itself, or one that it hosts. */
   readonly isOwn: (publisher: PeerId) => boolean;
+  /** Where a peer may be dialled, as far as is known here. */
+  readonly addressesOf: (peer: PeerId) => readonly EndpointAddress[];
   /** Makes the part that serves; absent in a peer that only leases. */
   readonly server?: (client: RendezvousClientView) => RendezvousPart;
 }
@@ -244,8 +246,10 @@ export class RendezvousClient implements GroupRendezvous {
 
   async #ask(peer: PeerId, leaseId: Uint8Array | undefined): Promise<void> {
     try {
-      const { resolver } = this.#init;
-      const neighbour = resolver.neighbour(peer) ?? (await resolver.connect(peer, { timeoutMs: LEASE_DIAL_MS }));
+      const { resolver, addressesOf } = this.#init;
+      // Named, so that an address need not rest for long: it is tried until it answers.
+      const dial = { timeoutMs: LEASE_DIAL_MS, addresses: addressesOf(peer) };
+      const neighbour = resolver.neighbour(peer) ?? (await resolver.connect(peer, dial));
       if (!may(neighbour.credential, 'rendezvous')) {
         this.#know(this.#alternatives.filter((one) => one.peer !== peer));
         throw new PipevineError('refused', 'The peer said to be a rendezvous has no such capability.');

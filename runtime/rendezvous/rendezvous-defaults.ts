@@ -15,11 +15,11 @@ export const MAX_LEASE_MS = 24 * 3_600_000;
 export const RENEW_ALONE_MS = 60_000;
 export const LEASE_ID_BYTES = 8;
 /** Deadline for a link to a rendezvous that is no neighbour, ms: short, as others may be there. */
-export const LEASE_DIAL_MS = 1_500;
+export const LEASE_DIAL_MS = 1_200;
 /** Deadline for an answer over an open pipe, ms. */
 export const LEASE_ANSWER_MS = 2_000;
 /** Pause between two rounds through all candidates, ms, for the first ten minutes: so that a partition heals in 2 s. */
-export const SEEK_PAUSE_MS = 1_000;
+export const SEEK_PAUSE_MS = 500;
 export const SEEK_EAGER_MS = 600_000;
 /** The same later, ms. */
 export const SEEK_LATE_PAUSE_MS = 30_000;

@@ -3,6 +3,7 @@ import type { Credential } from '../group/group-access.ts';
 import type { GroupId } from '../id/group-id.ts';
 import type { PeerId } from '../id/peer-id.ts';
 import type { WaitOptions } from '../pipe/pipe.ts';
+import type { EndpointAddress } from '../platform/transport.ts';
 
 /** Whom a handler serves. */
 export interface ResolverContext {
@@ -67,8 +68,14 @@ export interface GroupResolver {
   neighbour(peer: PeerId): GroupNeighbour | undefined;
   /** Resolves when no first attempt at a linked peer is under way any more. */
   settled(): Promise<void>;
-  /** The neighbour, linked and opened first if need be; default deadline 10 s. Rejects with refused, unreachable, timeout ... */
-  connect(peer: PeerId, options?: WaitOptions): Promise<GroupNeighbour>;
+  /**
+   * The neighbour, linked and opened first if need be, at the given addresses besides those that are known; default
+   * deadline 10 s. Rejects with refused, unreachable, timeout ...
+   */
+  connect(
+    peer: PeerId,
+    options?: WaitOptions & { readonly addresses?: readonly EndpointAddress[] },
+  ): Promise<GroupNeighbour>;
   subscribe(events: NeighbourEvents): { unsubscribe(): void };
   /** It sent what does not verify: its pipe is closed and it is left alone for a while. */
   distrust(peer: PeerId): void;

@@ -111,7 +111,10 @@ describe('advertisement.cddl', () => {
     const bodies: [string, Uint8Array][] = [
       ['peer-body', encodePeerBody({ addresses: ['tcp://a:1'], roles: ['gateway'], profile: 'edge', staticKey })],
       ['peer-body', encodePeerBody({ addresses: [], roles: [], profile: '', staticKey })],
-      ['peer-body', encodePeerBody({ addresses: [], roles: [], profile: '', staticKey, credential: random.bytes(700) })],
+      [
+        'peer-body',
+        encodePeerBody({ addresses: [], roles: [], profile: '', staticKey, credential: random.bytes(700) }),
+      ],
       ['pipe-body', encodePipeBody({ kind: 'request' })],
       ['name-body', encodeNameBody({ peer: authority.id, service: '' })],
       ['name-body', encodeNameBody({ peer: authority.id, service: 'web' })],

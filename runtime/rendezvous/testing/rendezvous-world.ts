@@ -54,6 +54,7 @@ export class RendezvousWorld {
       store,
       hostOf,
       isOwn: (peer: PeerId) => peer === resolver.localPeer || hosted.has(peer),
+      addressesOf: () => [],
       endpoint: { addresses: [`mem://${name}:1`], want: (peer: PeerId | string) => this.#want(guarded, wanted, peer) },
     };
     const { mode } = init;
@@ -66,7 +67,6 @@ export class RendezvousWorld {
               ...parts,
               mode,
               mayServe: () => resolver.credential.roles.includes('gateway'),
-              addressesOf: () => [],
               receive: (encoded) => {
                 for (const one of encoded) store.receive(one, { group });
               },
