@@ -132,6 +132,7 @@ export class OpenGroupResolver implements GroupResolver {
     const { message, signed, ttlHops } = this.#originate(handler, body, true, timeoutMs, options);
     const until = this.#deadline(timeoutMs, options.signal);
     try {
+      await this.#settled(until.signal);
       const answers = this.#ask(message, signed, ttlHops, [this.localPeer], until.signal);
       for await (const { from, body: answer } of mergeStreams(answers, until.signal)) yield { from, body: answer };
     } finally {
@@ -143,7 +144,23 @@ export class OpenGroupResolver implements GroupResolver {
   async propagate(handler: string, body: Uint8Array, options: PropagateOptions = {}): Promise<number> {
     const { signed, ttlHops } = this.#originate(handler, body, false, 0, options);
     const { timeoutMs = PROPAGATE_TIMEOUT_MS, signal } = options;
-    return this.#pass(signed, ttlHops, [this.localPeer], { timeoutMs, ...(signal && { signal }) });
+    const until = this.#deadline(timeoutMs, signal);
+    try {
+      await this.#settled(until.signal);
+      return await this.#pass(signed, ttlHops, [this.localPeer], { timeoutMs, signal: until.signal });
+    } finally {
+      until.end();
+    }
+  }
+
+  /** Linked members whose pipe is being opened count as neighbours, too. */
+  #settled(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => resolve();
+      signal.addEventListener('abort', done, { once: true });
+      if (signal.aborted) done();
+      this.#init.neighbours.settled().then(done, done);
+    });
   }
 
   /** Bounds, by name. */
