@@ -1,7 +1,5 @@
 import { ADVERTISEMENT_KINDS, type AdvertisementQuery } from '../advertisement/advertisement.ts';
 import type { AdvertisementStore } from '../advertisement/advertisement-store.ts';
-import { LruCache } from '../bound/lru-cache.ts';
-import { TokenBucket } from '../bound/token-bucket.ts';
 import type { Endpoint } from '../endpoint/endpoint.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import { checkAccess } from '../group/access.ts';
@@ -13,7 +11,7 @@ import type { Crypto } from '../platform/crypto.ts';
 import type { Random } from '../platform/random.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
 import type { GroupNeighbour, GroupResolver, ResolverContext } from '../resolver/resolver.ts';
-import { LeaseTable } from './lease-table.ts';
+import { ClientDesk } from './client-desk.ts';
 import {
   nextPeerviewDeadline,
   type Peerview,
@@ -46,8 +44,6 @@ import {
   PEERVIEW_SETTLE_MS,
   PROMOTE_AFTER_MS,
   PROMOTE_STEP_MS,
-  PUSH_BURST,
-  PUSHES_PER_SECOND,
   RENDEZVOUS_HANDLER,
 } from './rendezvous-defaults.ts';
 import type { RendezvousClientView, RendezvousPart } from './rendezvous-part.ts';
@@ -83,9 +79,7 @@ export interface RendezvousServerInit {
 export class RendezvousServer implements RendezvousPart {
   readonly #init: RendezvousServerInit;
   readonly #client: RendezvousClientView;
-  readonly #leases: LeaseTable;
-  readonly #pushing = new Set<PeerId>();
-  readonly #pushRates = new LruCache<TokenBucket>(MAX_LEASES);
+  readonly #desk: ClientDesk;
   readonly #addresses = new Map<PeerId, readonly EndpointAddress[]>();
   readonly #wants = new Map<PeerId, { release(): void }>();
   #endings: (() => void)[] = [];
@@ -95,18 +89,18 @@ export class RendezvousServer implements RendezvousPart {
   #ring: Ring;
   #replication: Replication;
   #serving = false;
-  #isTaking = false;
   #exchangeAtMs = Infinity;
   #settleAtMs = Infinity;
   #timer: Timer | undefined;
-  #pushesRefused = 0;
   #wantsRefused = 0;
   #closed = false;
 
   constructor(init: RendezvousServerInit, client: RendezvousClientView) {
     this.#init = init;
     this.#client = client;
-    this.#leases = new LeaseTable(init.random);
+    const { clock, random, receive, resolver } = init;
+    const isPresent = (peer: PeerId) => resolver.neighbour(peer) !== undefined;
+    this.#desk = new ClientDesk({ clock, random, receive, isPresent });
     this.#ring = this.#ringOf([]);
     this.#replication = this.#newReplication();
   }
@@ -160,24 +154,21 @@ export class RendezvousServer implements RendezvousPart {
   }
 
   hops(neighbours: readonly GroupNeighbour[]): readonly GroupNeighbour[] {
-    const nowMs = this.#init.clock.monotonicMs();
-    const isServed = ({ peer }: GroupNeighbour) => this.#leases.has(peer, nowMs) || this.#ring.members.includes(peer);
+    const isServed = ({ peer }: GroupNeighbour) => this.#desk.serves(peer) || this.#ring.members.includes(peer);
     return [...neighbours.filter(isServed), ...neighbours.filter((one) => !isServed(one)).slice(0, MAX_ASKED)];
   }
 
   status() {
     return {
-      clients: this.#leases.size,
+      clients: this.#desk.size,
       peerview: this.#serving ? this.#ring.members : this.#client.known().map(({ peer }) => peer),
     };
   }
 
   bounds(): ReturnType<RendezvousPart['bounds']> {
-    const { size, limit, dropped } = this.#leases;
     return {
-      'rendezvous leases': { used: size, limit, dropped },
+      ...this.#desk.bounds(),
       'rendezvous peerview': { used: wantedOf(this.#view).length, limit: MAX_PEERVIEW, dropped: this.#wantsRefused },
-      'rendezvous pushes': { used: this.#pushing.size, limit: MAX_LEASES, dropped: this.#pushesRefused },
       'rendezvous replication': this.#replication.bound(),
     };
   }
@@ -205,10 +196,11 @@ export class RendezvousServer implements RendezvousPart {
       case 'lease':
         return this.#grant(remotePeer, request);
       case 'cancel':
-        if (this.#leases.cancel(remotePeer, request.leaseId)) this.#clientsChanged();
+        if (this.#desk.cancel(remotePeer, request.leaseId)) this.#clientsChanged();
         return DONE_ANSWER;
       case 'push':
-        return this.#push(request.encoded, context);
+        await this.#desk.push(request.encoded, { peer: remotePeer, credential });
+        return DONE_ANSWER;
       case 'replicate':
         this.#init.receive(request.encoded, { peer: remotePeer, credential });
         return DONE_ANSWER;
@@ -220,52 +212,24 @@ export class RendezvousServer implements RendezvousPart {
   }
 
   #grant(peer: PeerId, asked: { readonly leaseId: Uint8Array | undefined; readonly lifetimeMs: number }): Uint8Array {
-    const { clock, resolver } = this.#init;
-    const isPresent = (client: PeerId) => resolver.neighbour(client) !== undefined;
-    const wasClient = this.#leases.has(peer, clock.monotonicMs());
-    const granted = this.#leases.grant(peer, asked, clock.monotonicMs(), isPresent);
+    const wasClient = this.#desk.serves(peer);
+    const granted = this.#desk.grant(peer, asked);
     if (granted === undefined && this.#ring.members.length > 1) {
       return encodeKnown(this.#known(MAX_ALTERNATIVES).slice(1));
     }
     if (granted === undefined) {
-      throw new PipevineError(
-        'overloaded',
-        `This rendezvous has ${this.#leases.limit} clients, the limit; ask another.`,
-      );
+      throw new PipevineError('overloaded', `This rendezvous has ${MAX_LEASES} clients, the limit; ask another.`);
     }
     if (!wasClient) this.#clientsChanged();
     // Those that could take this one's place are named, too: should it die, they know or become one that serves.
-    const others = resolver.neighbours().filter((one) => one.peer !== peer && may(one.credential, 'rendezvous'));
+    const others = this.#init.resolver
+      .neighbours()
+      .filter((one) => one.peer !== peer && may(one.credential, 'rendezvous'));
     const rendezvous = this.#known(
       MAX_ALTERNATIVES,
       others.map((one) => one.peer),
     );
     return encodeGrant({ ...granted, rendezvous });
-  }
-
-  async #push(encoded: readonly Uint8Array[], { remotePeer: peer, credential }: ResolverContext): Promise<Uint8Array> {
-    const { clock, receive } = this.#init;
-    const nowMs = clock.monotonicMs();
-    if (!this.#leases.has(peer, nowMs)) {
-      throw new PipevineError('expired', 'You hold no lease here; ask for one, then push.');
-    }
-    const rate = this.#pushRates.get(peer) ?? new TokenBucket(PUSH_BURST, PUSHES_PER_SECOND, nowMs);
-    this.#pushRates.set(peer, rate, 1);
-    if (this.#pushing.has(peer) || !rate.take(nowMs)) {
-      this.#pushesRefused++;
-      throw new PipevineError('overloaded', 'Advertisements come faster than they are taken; wait for the answer.');
-    }
-    this.#pushing.add(peer);
-    try {
-      this.#isTaking = true;
-      receive(encoded, { peer, credential });
-    } finally {
-      this.#isTaking = false;
-      // The answer lets the next come: others have their turn before.
-      await new Promise<void>((resolve) => clock.endOfTurn(resolve));
-      this.#pushing.delete(peer);
-    }
-    return DONE_ANSWER;
   }
 
   /** Another rendezvous has spoken as one. */
@@ -335,7 +299,7 @@ export class RendezvousServer implements RendezvousPart {
       capable: mayServe(),
       leased: this.#client.leased(),
       others: ringOf(this.#view).length,
-      clients: this.#leases.size,
+      clients: this.#desk.size,
     };
     this.#promotion = stepPromotion(this.#promotion, facts, clock.monotonicMs(), () => this.#promotionDelayMs());
     const serves = this.#promotion.phase === 'serving';
@@ -361,7 +325,7 @@ export class RendezvousServer implements RendezvousPart {
     this.#replication = this.#newReplication();
     this.#service = ADVERTISEMENT_KINDS.map((kind) =>
       store.subscribe({ group, kind }, (change) => {
-        if (this.#isTaking || isOwn(change.advertisement.publisher)) this.#replication.add(change);
+        if (this.#desk.isTaking || isOwn(change.advertisement.publisher)) this.#replication.add(change);
       }),
     );
     const known = this.#client.known();
@@ -388,7 +352,7 @@ export class RendezvousServer implements RendezvousPart {
     for (const end of this.#service) end();
     this.#service = [];
     this.#replication.close();
-    this.#leases.clear();
+    this.#desk.clear();
     this.#view = new Map();
     this.#ring = this.#ringOf([]);
     this.#followWants();
@@ -430,7 +394,7 @@ export class RendezvousServer implements RendezvousPart {
     }
     if (nowMs >= this.#exchangeAtMs) {
       this.#exchangeAtMs = nowMs + PEERVIEW_EXCHANGE_MS * (0.8 + random.fraction() / 5);
-      this.#leases.expire(nowMs);
+      this.#desk.expire();
       for (const peer of ringOf(this.#view)) {
         if (resolver.neighbour(peer) === undefined) this.#see({ type: 'lost', peer });
       }
@@ -469,11 +433,9 @@ export class RendezvousServer implements RendezvousPart {
 
   /** Neighbours that neither lease here nor share the index: what they publish is not in it. */
   #others(): SearchTarget[] {
-    const { resolver, clock } = this.#init;
-    const nowMs = clock.monotonicMs();
-    return resolver
+    return this.#init.resolver
       .neighbours()
-      .filter(({ peer }) => !this.#leases.has(peer, nowMs) && !this.#ring.members.includes(peer))
+      .filter(({ peer }) => !this.#desk.serves(peer) && !this.#ring.members.includes(peer))
       .slice(0, MAX_ASKED)
       .map((neighbour) => ({ neighbour, walk: false }));
   }
@@ -484,8 +446,8 @@ export class RendezvousServer implements RendezvousPart {
   }
 
   #newReplication(): Replication {
-    const { resolver, isOwn, hostOf, clock } = this.#init;
-    const leases = (peer: PeerId | undefined) => peer !== undefined && this.#leases.has(peer, clock.monotonicMs());
+    const { resolver, isOwn, hostOf } = this.#init;
+    const leases = (peer: PeerId | undefined) => peer !== undefined && this.#desk.serves(peer);
     return new Replication(
       {
         ...this.#init,
