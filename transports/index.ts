@@ -18,3 +18,6 @@ export { type DnsSdDirectory, dnsSdDirectory } from './udp/dns-sd-directory.ts';
 export type { UdpCounters } from './udp/udp-counters.ts';
 export { type UdpLocalNetwork, udpLocalNetwork } from './udp/udp-local-network.ts';
 export type { UdpLocalNetworkInit } from './udp/udp-options.ts';
+export { type UdpTransport, udpTransport } from './udp/udp-transport.ts';
+export type { UdpTransportCounters } from './udp/udp-transport-counters.ts';
+export type { UdpTransportInit } from './udp/udp-transport-options.ts';

@@ -164,8 +164,10 @@ function nextStep(group: Params): string {
   switch (group.policy) {
     case 'code':
       return `Next: pipevine group invite ${quoted}`;
-    case 'approval':
     case 'quorum':
+      // Nobody can be approved before as many approvers are members as it needs.
+      return `Next: a code for the other approvers: pipevine group invite ${quoted} --uses ${Math.max(1, listOf(group.approvers).length - 1)}`;
+    case 'approval':
       return `On the other machine: pipevine group join ${quoted}; then here: pipevine group approve`;
     default:
       return `On the other machine: pipevine group join ${quoted}`;

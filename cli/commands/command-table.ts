@@ -10,7 +10,17 @@ const RUNNING: readonly OptionKey[] = ['profile', 'listen', ...JOINING, ...MQTT,
 
 const NAME: LocalOption = { key: 'name', placeholder: 'GLOB', description: 'only these; * stands for any characters' };
 
-const FAMILIES = new Map([['group', 'groups of peers: who is in them, and who may do what']]);
+const KIND: LocalOption = {
+  key: 'kind',
+  placeholder: 'KIND',
+  description: 'of the pipe: unicast, reliable, secure, request or propagate',
+};
+const BINARY: LocalOption = { key: 'binary', description: 'messages are frames: 4 bytes of length, then the bytes' };
+
+const FAMILIES = new Map([
+  ['group', 'groups of peers: who is in them, and who may do what'],
+  ['pipe', 'messages between peers of a group, by name'],
+]);
 /** For a build without the commands of administrators. */
 const EDGE_ONLY = 'this build is for edge peers; the full pipevine has more commands';
 
@@ -181,5 +191,35 @@ const COMMANDS: readonly CommandSpec[] = [
     settings: [],
     options: [GROUP],
     run: async (context, given) => (await import('./group.ts')).members(context, given),
+  },
+  {
+    name: 'pipe listen',
+    parameters: ['NAME'],
+    description: 'print the messages that come under a name, until Ctrl-C; of kind request, answer from standard input',
+    settings: [],
+    options: [KIND, BINARY, GROUP],
+    run: async (context, given) => (await import('./pipe.ts')).listen(context, given),
+  },
+  {
+    name: 'pipe send',
+    parameters: ['NAME'],
+    description: 'send each line of standard input to whoever listens under a name',
+    settings: [],
+    options: [
+      { key: 'to', placeholder: 'PEER', description: 'to this peer, if several listen' },
+      KIND,
+      BINARY,
+      { key: 'keep', description: 'look for the listener again when it goes away; the default at a terminal' },
+      GROUP,
+    ],
+    run: async (context, given) => (await import('./pipe.ts')).send(context, given),
+  },
+  {
+    name: 'pipe ls',
+    parameters: [],
+    description: 'who listens under which name',
+    settings: [],
+    options: [GROUP],
+    run: async (context, given) => (await import('./pipe.ts')).list(context, given),
   },
 ];

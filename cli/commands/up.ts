@@ -44,7 +44,7 @@ export function readyText(ready: Ready, qr: string | undefined): string {
   const row = (label: string, ...texts: readonly string[]) => {
     for (const [index, text] of texts.entries()) lines.push(`  ${(index === 0 ? label : '').padEnd(13)} ${text}`);
   };
-  if (ready.groupName === null) row('Group', 'none yet; stop this, then: pipevine join CODE');
+  if (ready.groupName === null) row('Group', 'none yet; next: pipevine join CODE');
   else row(profile === 'gateway' ? 'Home group' : 'Group', ready.groupName);
   if (code !== null) {
     row('Join code', code, `valid until ${ready.codeExpires}; on another machine: pipevine join CODE`);

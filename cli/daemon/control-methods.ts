@@ -14,9 +14,11 @@ import { resolveMember, resolveName } from '../naming/resolve-name.ts';
 import { typedValue } from '../values/typed-value.ts';
 import { findPeers } from './find-peers.ts';
 import { groupMethods } from './group-methods.ts';
+import type { GroupPipes } from './group-pipes.ts';
 import { rendezvousReport } from './group-reports.ts';
 import { joinGroup } from './join-group.ts';
 import { Parameters } from './parameters.ts';
+import { pipeMethods } from './pipe-methods.ts';
 import {
   advertisementReport,
   isoTime,
@@ -38,6 +40,8 @@ export interface ControlledDaemon {
   status(): { readonly facts: JsonObject; readonly queues: JsonObject };
   /** A group was joined with the help of these addresses. */
   joined(seeds: readonly string[]): Promise<void>;
+  /** The pipes of a group by name. Absent in a build without them. */
+  readonly pipes?: (group: PeerGroup) => GroupPipes;
   stop(): void;
 }
 
@@ -165,6 +169,8 @@ export function controlMethods(daemon: ControlledDaemon): ControlMethods {
     },
 
     ...groupMethods(daemon),
+
+    ...pipeMethods(daemon),
 
     stop: async () => {
       daemon.stop();

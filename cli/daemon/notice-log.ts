@@ -17,7 +17,9 @@ export function logPeerNotice(log: Log, notice: PeerNotice): void {
       log.info(`left the group ${notice.group}`);
       return;
     case 'renewal-failed':
-      log.warn(`membership not renewed: ${notice.error.message}; trying again`);
+      log.warn(
+        `membership not renewed: ${notice.error.message}${notice.error.code === 'revoked' ? '' : '; trying again'}`,
+      );
       return;
     case 'application-ended':
       log.warn(`not a member of ${notice.name}: ${notice.error.message}`);

@@ -41,6 +41,10 @@ export class Parameters {
     return choices.find((choice) => choice === value) ?? this.#fail(name, `one of ${choices.join(', ')}`);
   }
 
+  optionalChoice<T extends string>(name: string, choices: readonly T[]): T | undefined {
+    return this.optionalText(name) === undefined ? undefined : this.choice(name, choices);
+  }
+
   textList(name: string): readonly string[] {
     const value: JsonValue = this.#params[name] ?? [];
     if (!Array.isArray(value)) return this.#fail(name, 'a list of texts');

@@ -8,10 +8,14 @@ export interface Input {
   ask(question: string, options?: { readonly secret?: boolean }): Promise<string>;
   /** The first line of standard input, without its end. Rejects with `too-large` beyond 4 KiB. */
   firstLine(): Promise<string>;
+  /** Standard input as it comes, to its end or until the signal. */
+  chunks(signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
 const nobody = async (): Promise<never> => {
   throw new PipevineError('unsupported', 'nobody can be asked here');
 };
 
-export const NO_INPUT: Input = { interactive: false, ask: nobody, firstLine: nobody };
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+export const NO_INPUT: Input = { interactive: false, ask: nobody, firstLine: nobody, chunks: nothing };

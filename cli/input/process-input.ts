@@ -15,7 +15,23 @@ export function processInput(open: () => NodeJS.ReadStream, err: NodeJS.WriteStr
     },
     ask: (question, options) => ask(open(), err, question, options?.secret === true),
     firstLine: () => firstLine(open()),
+    chunks: (signal) => chunks(open(), signal),
   };
+}
+
+/** Ends the stream with the signal: nothing else would let the process end while nobody types. */
+async function* chunks(input: NodeJS.ReadStream, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const end = (): void => void input.destroy();
+  signal.addEventListener('abort', end);
+  if (signal.aborted) end();
+  try {
+    for await (const chunk of input) yield Buffer.from(chunk);
+  } catch (error) {
+    // That is how a stream says that it was destroyed.
+    if (!signal.aborted) throw error;
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
 }
 
 async function ask(

@@ -2,7 +2,7 @@ import { PipevineError } from '@pipevine/runtime';
 import { printable, printableJson, printableLines } from './printable.ts';
 
 export interface TextSink {
-  write(text: string): unknown;
+  write(text: string | Uint8Array): unknown;
 }
 
 /** Where a command prints: results to `out`, notices and errors to `err`. */
@@ -27,6 +27,11 @@ export class Output {
   /** A result: one JSON value a line under --json, else the lines for people. */
   value(value: unknown, human: () => string): void {
     this.#out.write(`${this.json ? printableJson(value) : printableLines(human())}\n`);
+  }
+
+  /** A result as it is. */
+  bytes(bytes: Uint8Array): void {
+    this.#out.write(bytes);
   }
 
   /** Something to know that is no result. */

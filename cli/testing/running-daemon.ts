@@ -65,6 +65,7 @@ export class RunningDaemon {
         return waiting.shift() ?? '';
       },
       firstLine: async () => 'sesame',
+      chunks: async function* () {},
     };
     return { ...(await runAt(this.home, args, { input })), asked };
   }
@@ -94,7 +95,8 @@ export async function runAt(
   const code = await runCommandLine(args, {
     env: { PIPEVINE_HOME: home },
     out: {
-      write: (text) => {
+      write: (given) => {
+        const text = typeof given === 'string' ? given : Buffer.from(given).toString('latin1');
         out += text;
         onOut?.(text);
       },

@@ -1,11 +1,13 @@
 import type { AdvertisementStore } from '../advertisement/advertisement-store.ts';
 import { decodeDelegationBody } from '../advertisement/delegation-body.ts';
 import { decodePeerBody } from '../advertisement/peer-body.ts';
+import { decodeRouteBody } from '../advertisement/route-body.ts';
 import { LruCache } from '../bound/lru-cache.ts';
 import type { RouteSource } from '../endpoint/endpoint.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import type { GroupId } from '../id/group-id.ts';
 import type { PeerId } from '../id/peer-id.ts';
+import type { RelaySource } from '../pipe/pipe-paths.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
 
@@ -29,7 +31,7 @@ const NONE: Delegation = { delegate: undefined, notAfterMs: Infinity };
 const MAX_READY_DELEGATIONS = 16_384;
 
 /** Routes from what peers have signed: their own addresses, and who speaks for them. */
-export class AdvertisedRoutes implements RouteSource {
+export class AdvertisedRoutes implements RouteSource, RelaySource {
   readonly #init: AdvertisedRoutesInit;
   readonly #followed = new Set<GroupId>();
   #delegations = new LruCache<Delegation>(MAX_READY_DELEGATIONS);
@@ -57,6 +59,11 @@ export class AdvertisedRoutes implements RouteSource {
       this.#delegations.set(peer, delegation, 1);
     }
     return delegation.notAfterMs > this.#init.clock.wallMs() ? delegation.delegate : undefined;
+  }
+
+  relaysOf(peer: PeerId, group: GroupId): readonly PeerId[] {
+    const advertisement = this.#init.store.get({ group, kind: 'route', publisher: peer, key: '' });
+    return (advertisement && wellFormed(() => decodeRouteBody(advertisement.body)))?.relays ?? [];
   }
 
   /** What is kept ready must be looked up anew when a peer signs another delegation. */

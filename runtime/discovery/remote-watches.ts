@@ -96,15 +96,20 @@ export class RemoteWatches {
     const { peer } = target.neighbour;
     const running: Running = { target, abort: new AbortController() };
     watch.running.set(peer, running);
-    let nextDelayMs = Math.min(2 * delayMs, MAX_NEIGHBOUR_RETRY_MS);
+    const { clock, random } = this.#init;
+    const startedMs = clock.monotonicMs();
+    let isPresent = false;
     const onPresent = () => {
-      nextDelayMs = NEIGHBOUR_RETRY_MS;
+      isPresent = true;
     };
     const again = (error?: unknown) => {
       if (error !== undefined && !(error instanceof PipevineError)) throw error;
       if (watch.running.get(peer) !== running) return;
-      running.retry = this.#init.clock.setTimer(delayMs * (0.5 + 0.5 * this.#init.random.fraction()), () => {
-        this.#run(watch, target, nextDelayMs);
+      // Who answers and ends the watch soon after has not served it.
+      const hasServed = isPresent && clock.monotonicMs() - startedMs >= MAX_NEIGHBOUR_RETRY_MS;
+      const pauseMs = hasServed ? NEIGHBOUR_RETRY_MS : delayMs;
+      running.retry = clock.setTimer(pauseMs * (0.5 + 0.5 * random.fraction()), () => {
+        this.#run(watch, target, Math.min(2 * pauseMs, MAX_NEIGHBOUR_RETRY_MS));
       });
     };
     const options = { signal: running.abort.signal, onPresent };

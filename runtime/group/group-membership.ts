@@ -53,6 +53,11 @@ export interface IssueInit {
   readonly serial?: string;
   /** Given with the serial; default 0. */
   readonly version?: number;
+  /**
+   * Signatures from the authority to the member; default: as few as can be. An administrator whom another has made stays as
+   * far when it is renewed: else who made it, or was as near, could not revoke it any more.
+   */
+  readonly depth?: number;
 }
 
 export interface PublishInit {

@@ -162,15 +162,17 @@ export class GroupSync {
     const { clock, random, resolver } = this.#init;
     let failures = 0;
     while (!signal.aborted) {
+      const startedMs = clock.monotonicMs();
       try {
-        await this.#round(neighbour, signal, () => {
-          failures = 0;
-        });
+        await this.#round(neighbour, signal);
+        failures = 0;
         continue;
       } catch (error) {
         if (!(error instanceof PipevineError)) throw error;
         if (error.code === 'forged' && !signal.aborted) return resolver.distrust(neighbour.peer);
       }
+      // Who answers and ends the sequence soon after has failed again.
+      if (clock.monotonicMs() - startedMs >= MAX_FOLLOW_RETRY_MS) failures = 0;
       const pauseMs = jitteredBackoffMs(++failures, FOLLOW_RETRY_MS, MAX_FOLLOW_RETRY_MS, random.fraction());
       const pause = abortable(new Promise<never>(() => {}), clock, { signal, timeoutMs: pauseMs }, 'the next attempt');
       await pause.catch(() => undefined);
@@ -178,7 +180,7 @@ export class GroupSync {
   }
 
   /** Follows until it is time to compare anew. Throws `forged` when the neighbour passed on a lie, else as the stream does. */
-  async #round(neighbour: GroupNeighbour, signal: AbortSignal, onAnswer: () => void): Promise<void> {
+  async #round(neighbour: GroupNeighbour, signal: AbortSignal): Promise<void> {
     const { groups, resolver, clock, random, crypto } = this.#init;
     const { group } = resolver;
     const round = new AbortController();
@@ -188,7 +190,6 @@ export class GroupSync {
     try {
       const query = encodeStatementQuery(heldStatements(crypto, groups.statements(group)));
       for await (const bytes of neighbour.stream(GROUP_HANDLER, query, { signal: round.signal })) {
-        onAnswer();
         const declined = bytes.length === 0 ? undefined : await this.#take(neighbour.peer, bytes);
         if (declined !== 'overloaded') continue;
         timer.cancel();

@@ -236,7 +236,7 @@ export class Groups implements GroupDirectory {
     if (member.authority !== undefined && options?.forgetAuthority !== true) {
       throw new PipevineError(
         'refused',
-        `This peer keeps the only key of group "${nameOf(member)}"; without it nobody could change the group. To end it, say so.`,
+        `This peer keeps the only key of group "${nameOf(member)}"; without it nobody could change the group. To end it: \`pipevine group leave --end\`.`,
       );
     }
     await member.held.exclusive(async () => {
@@ -451,7 +451,7 @@ export class Groups implements GroupDirectory {
   #signAs(member: Member, init: IssueInit): Credential {
     const { authority, chain, group } = member;
     const nowMs = this.#nowMs(member);
-    return authority === undefined
+    return authority === undefined || (init.depth ?? 1) > 1
       ? this.#sign(this.#init.identity, chain, group, nowMs, init)
       : this.#sign(authority, undefined, group, nowMs, init);
   }

@@ -4,6 +4,7 @@ import { may } from './capability.ts';
 import { type Charter, charterOf } from './charter.ts';
 import { type CredentialExpectation, checkCredential } from './credential-check.ts';
 import type { CredentialChain } from './credential-codec.ts';
+import { readEpochContent } from './epoch-content.ts';
 import type { Credential } from './group-access.ts';
 import { CLOCK_TOLERANCE_MS, MAX_STATEMENT_LIFETIME_MS, REVOCATION_LIFETIME_MS } from './group-defaults.ts';
 import { readRevocationList } from './revocation-list.ts';
@@ -47,6 +48,7 @@ export function checkStatement(
     throw new PipevineError('refused', `A statement of type ${type} is to last longer than one may.`);
   }
   if (type === 'charter') charterOf(form);
+  if (type === 'epoch') checkEpoch(form, expected.nowMs);
   return toStatement(form, chain);
 }
 
@@ -56,6 +58,13 @@ export function toStatement(form: StatementForm, chain: IssuerChain): Statement 
   const [own] = chain;
   const revocations = form.type === 'revocations' ? readRevocationList(form.content) : [];
   return { ...fields, ...(own && { issuerCredential: own }), issuerChain: chain, revocations };
+}
+
+function checkEpoch({ key, content }: StatementForm, nowMs: number): void {
+  if (key !== '') throw new PipevineError('malformed', 'An epoch has no key: each issuer has one.');
+  if (readEpochContent(content).fromMs > nowMs + CLOCK_TOLERANCE_MS) {
+    throw new PipevineError('refused', 'An epoch is to begin in the future; check the clocks of both machines.');
+  }
 }
 
 function mayState(form: StatementForm, own: Credential, charter: Charter | undefined): boolean {

@@ -5,7 +5,7 @@
  * | key | member     | value                                                                       |
  * |-----|------------|-----------------------------------------------------------------------------|
  * |   1 | group      | 32 bytes                                                                    |
- * |   2 | type       | 0 charter, 1 revocations, 2 application, 3 approval                         |
+ * |   2 | type       | 0 charter, 1 revocations, 2 application, 3 approval, 4 epoch                |
  * |   3 | key        | text: of several of a type and issuer, which one                            |
  * |   4 | sequence   | of two with the same type, issuer and key the higher counts; ms when signed |
  * |   5 | untilMs    | wall clock, milliseconds since 1970: may be forgotten then                  |
@@ -28,7 +28,7 @@ import {
   MAX_STATEMENT_KEY_BYTES,
 } from './group-defaults.ts';
 
-export const STATEMENT_TYPES = ['charter', 'revocations', 'application', 'approval'] as const;
+export const STATEMENT_TYPES = ['charter', 'revocations', 'application', 'approval', 'epoch'] as const;
 export type StatementType = (typeof STATEMENT_TYPES)[number];
 
 const DOMAIN = 'pipevine/1 statement';

@@ -12,11 +12,13 @@ import {
 import { DatagramRecords } from './datagram-records.ts';
 import { HandshakeOutcome, handshakeError } from './handshake-outcome.ts';
 import {
+  FULL_SIZE_INITIALS,
   INITIAL_PACKET_BYTES,
   MAX_BAD_HANDSHAKE_PACKETS,
   RETRANSMIT_FIRST_MS,
   RETRANSMIT_JITTER,
   RETRANSMIT_MAX_MS,
+  SMALL_PACKET_BYTES,
 } from './link-defaults.ts';
 import { LinkHandshake, PatternCode } from './link-handshake.ts';
 import type { DialLinkInit } from './link-init.ts';
@@ -48,6 +50,7 @@ class DatagramInitiator implements ConnectionHandler {
   #timer: Timer | undefined;
   #waitMs = RETRANSMIT_FIRST_MS;
   #badPackets = 0;
+  #initials = 0;
 
   constructor(init: DialLinkInit) {
     this.#init = init;
@@ -82,10 +85,7 @@ class DatagramInitiator implements ConnectionHandler {
     if (phase.name === 'failed') return;
     try {
       if (isRecordPacket(packet)) return this.#onRecord(packet, phase);
-      const decoded = phase.name === 'asking' ? decodeHandshakePacket(packet) : undefined;
-      if (decoded?.type === 'cookie') this.#onCookie(decoded);
-      else if (decoded?.type === 'response') this.#onResponse(decoded);
-      else if (phase.name === 'up') phase.link.drop();
+      this.#onHandshakePacket(packet, phase);
     } catch (error) {
       this.#fail(error);
     }
@@ -100,22 +100,37 @@ class DatagramInitiator implements ConnectionHandler {
     this.#fail(error ?? new PipevineError('unreachable', 'The connection was closed during the handshake.'));
   }
 
+  #onHandshakePacket(packet: Uint8Array, phase: Phase): void {
+    if (phase.name === 'up') phase.link.drop();
+    const decoded = decodeHandshakePacket(packet);
+    const isAnswer = decoded?.type === 'cookie' || decoded?.type === 'response';
+    if (!isAnswer || !this.#isOurs(decoded.initiatorId)) {
+      // The other side dials as well, or has restarted: that is another link, beside this one.
+      this.#init.connection.decline?.(packet, decoded?.type === 'initial');
+    } else if (phase.name === 'asking') {
+      if (decoded.type === 'cookie') this.#onCookie(decoded);
+      else this.#onResponse(decoded);
+    }
+  }
+
   #onRecord(packet: Uint8Array, phase: Phase): void {
     if (phase.name === 'up') return phase.link.receive(packet);
-    if (phase.name !== 'finishing' || !phase.link.confirm(packet)) return;
+    if (phase.name !== 'finishing' || !phase.link.confirm(packet)) {
+      this.#init.connection.decline?.(packet, false);
+      return;
+    }
     this.#phase = { name: 'up', link: phase.link };
     this.#outcome.succeed(phase.link);
   }
 
   #onCookie(packet: CookiePacket): void {
     // One cookie is obeyed: who forges a second would only make us repeat ourselves.
-    if (this.#cookie.length > 0 || !this.#isOurs(packet.initiatorId)) return;
+    if (this.#cookie.length > 0) return;
     this.#cookie = packet.cookie.slice();
     this.#speakAgain();
   }
 
   #onResponse(packet: ResponsePacket): void {
-    if (!this.#isOurs(packet.initiatorId)) return;
     if (!this.#handshake.read(packet.message)) {
       if (++this.#badPackets < MAX_BAD_HANDSHAKE_PACKETS) return;
       throw new PipevineError('forged', `${this.#badPackets} answers came that do not authenticate; none did.`);
@@ -139,6 +154,7 @@ class DatagramInitiator implements ConnectionHandler {
       clock,
       random,
       limits: this.#limits,
+      fullSizeConfirmed: this.#initials <= FULL_SIZE_INITIALS,
     });
     this.#phase = { name: 'finishing', link, finish };
     this.#speakAgain();
@@ -159,7 +175,9 @@ class DatagramInitiator implements ConnectionHandler {
     const phase = this.#phase;
     const { connection, clock, random } = this.#init;
     if (phase.name === 'asking') {
-      const padding = Math.min(INITIAL_PACKET_BYTES, connection.maxPacketBytes);
+      // On a path that swallows large packets only a smaller one is answered.
+      const bytes = ++this.#initials > FULL_SIZE_INITIALS ? SMALL_PACKET_BYTES : INITIAL_PACKET_BYTES;
+      const padding = Math.min(bytes, connection.maxPacketBytes);
       const initiatorId = this.#id;
       const cookie = this.#cookie;
       const message = this.#message;

@@ -1,6 +1,7 @@
-import { nodeCrypto, seededRandom, VirtualClock } from '@pipevine/transports';
+import { MemoryNetwork, nodeCrypto, seededRandom, VirtualClock } from '@pipevine/transports';
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../platform/clock.ts';
+import { acceptLink } from './accept-link.ts';
 import { CipherState } from './cipher-state.ts';
 import {
   decodeHandshakePacket,
@@ -10,6 +11,7 @@ import {
   writeRecordHeader,
 } from './datagram-packet.ts';
 import { DatagramRecords } from './datagram-records.ts';
+import { dialLink } from './dial-link.ts';
 import { HandshakeGate } from './handshake-gate.ts';
 import type { TestConnection } from './testing/connection-pair.ts';
 import { failure, LinkTesting, Recorder } from './testing/link-pair.ts';
@@ -148,18 +150,37 @@ describe('a handshake over packets', () => {
   });
 
   it('asks for a cookie first while too many are under way, and keeps nothing for those who do not return it', async () => {
-    const gateOf = (clock: Clock) =>
-      new HandshakeGate({ crypto: nodeCrypto, random: seededRandom('gate'), clock, maxHalfOpenBeforeCookies: 0 });
-    const pair = ends('datagram');
-    const gate = gateOf(pair.clock);
-    const busy = ends('datagram', {}, { gate });
-    const accepted = busy.accept();
-    const a = await busy.clock.run(busy.dial());
-    expect(a.remotePeer).toBe(BOB.id);
-    await busy.clock.run(accepted);
-    expect(busy.acceptor.written[0]?.[0]).toBe(2);
-    expect(busy.acceptor.written[0]?.length).toBe(25);
+    const clock = new VirtualClock();
+    const network = new MemoryNetwork({ clock, seed: 1 });
+    const transportOf = (host: string) => network.boot(host).transports.find(({ schemes }) => schemes.includes('memd'));
+    const gate = new HandshakeGate({
+      crypto: nodeCrypto,
+      random: seededRandom('gate'),
+      clock,
+      maxHalfOpenBeforeCookies: 0,
+    });
+    const asBob = { identity: BOB, clock, random: seededRandom('bob'), crypto: nodeCrypto, gate };
+    const outcomes: string[] = [];
+    await transportOf('b')?.listen('memd://b:1', (connection) => {
+      const accepted = acceptLink({ ...asBob, connection });
+      if (outcomes.length === 0) expect(gate.halfOpen).toBe(1);
+      void failure(accepted).then((code) => outcomes.push(code));
+    });
+    const connection = await transportOf('a')?.dial('memd://b:1');
+    if (connection === undefined) throw new Error('There is no transport for memd.');
+    const asAlice = { identity: ALICE, clock, random: seededRandom('alice'), crypto: nodeCrypto };
+    const link = await clock.run(dialLink({ ...asAlice, connection }));
+    expect(link.remotePeer).toBe(BOB.id);
+    expect(outcomes).toEqual(['overloaded', 'none']);
     expect(gate.halfOpen).toBe(0);
+  });
+
+  it('is not kept waiting for a stranger who begins with something else', async () => {
+    const pair = ends('datagram');
+    const accepted = failure(pair.accept());
+    pair.acceptor.deliver(Uint8Array.of(0x40, 1, 2, 3));
+    expect(await accepted).toBe('protocol');
+    expect([pair.acceptor.state, pair.acceptor.written.length]).toEqual(['aborted', 0]);
   });
 
   it('takes a cookie from its own address and id only, and not for long', () => {
@@ -229,12 +250,102 @@ describe('a datagram link', () => {
     expect([atA.closed, atB.closed]).toEqual([['done'], ['done']]);
   });
 
+  it('declines what belongs to another conversation with the same address, but not the repetition of its own', async () => {
+    const { dialler, acceptor, atA, atB } = await linkPair('datagram');
+    const declined: [number | undefined, boolean][] = [];
+    for (const end of [dialler, acceptor]) end.decline = (packet, begins) => void declined.push([packet[0], begins]);
+    const stranger = ends('datagram', {}, {});
+    void failure(stranger.dial());
+    const initial = stranger.dialler.written[0]?.slice() ?? bytes();
+    initial[1] = (initial[1] ?? 0) ^ 1;
+    acceptor.deliver(dialler.written[0] ?? bytes());
+    expect(declined).toEqual([]);
+    for (const end of [dialler, acceptor]) {
+      end.deliver(initial);
+      end.deliver(bytes(4, ...new Uint8Array(40)));
+      end.deliver(bytes(0x40, 77, ...new Uint8Array(30)));
+      expect(declined.splice(0)).toEqual([
+        [1, true],
+        [4, false],
+        [0x40, false],
+      ]);
+    }
+    expect([...atA.closed, ...atB.closed]).toEqual([]);
+  });
+
   it('ends with `timeout` when the other side has vanished', async () => {
     const { atA, atB, clock, dialler, acceptor } = await linkPair('datagram');
     dialler.pass = () => [];
     acceptor.pass = () => [];
     await clock.runFor(70_000);
     expect([atA.closed, atB.closed]).toEqual([['timeout'], ['timeout']]);
+  });
+});
+
+describe('a path that swallows large packets', () => {
+  const swallow = (packet: Uint8Array) => (packet.length > 548 ? [] : [packet]);
+  const SMALL = 548 - 9 - 16 - 2 - 19;
+
+  it.each([
+    ['XX', {}],
+    ['IK', ik],
+  ])('gets a link of small packets by %s, and one of large ones when it has healed', async (_, dial) => {
+    const pair = ends('datagram', dial);
+    pair.dialler.pass = swallow;
+    pair.acceptor.pass = swallow;
+    const accepted = pair.accept();
+    const a = await pair.clock.run(pair.dial());
+    const b = await pair.clock.run(accepted);
+    const atB = new Recorder();
+    a.start(new Recorder());
+    b.start(atB);
+    expect([a.maxPayloadBytes, b.maxPayloadBytes]).toEqual([SMALL, SMALL]);
+    for (let i = 0; i < 20; i++) a.queueData(1, new Uint8Array(100), i, false);
+    a.queueData(1, new Uint8Array(SMALL), 20, false);
+    await pair.clock.runFor(10_000);
+    expect([atB.data.length, a.maxPayloadBytes]).toEqual([21, SMALL]);
+    pair.dialler.pass = (packet) => [packet];
+    a.queueData(1, bytes(1), 21, false);
+    await pair.clock.runFor(610_000);
+    expect([a.maxPayloadBytes, atB.data.length]).toEqual([1_154, 22]);
+    a.queueData(1, new Uint8Array(1_154), 22, false);
+    await pair.clock.runFor(10);
+    expect([atB.data.length, atB.closed]).toEqual([23, []]);
+  });
+
+  it('is told from one that only lost the first packets', async () => {
+    const pair = ends('datagram');
+    pair.dialler.pass = (packet, index) => (index < 3 ? [] : [packet]);
+    const accepted = pair.accept();
+    const a = await pair.clock.run(pair.dial());
+    const b = await pair.clock.run(accepted);
+    a.start(new Recorder());
+    b.start(new Recorder());
+    await pair.clock.runFor(50);
+    expect([a.maxPayloadBytes, b.maxPayloadBytes]).toEqual([1_154, 1_154]);
+  });
+
+  it('ends the link in use when it becomes so, with a word to both sides', async () => {
+    const { a, atA, atB, clock, dialler } = await linkPair('datagram');
+    dialler.pass = swallow;
+    for (let i = 0; i < 60; i++) {
+      a.queueData(1, new Uint8Array(1_000), i, false);
+      await clock.runFor(1_000);
+    }
+    expect([atA.closed, atB.closed]).toEqual([['unreachable'], ['unreachable']]);
+    expect(atA.reason).toContain('1200 bytes');
+  });
+
+  it('is not suspected for losing every third packet', async () => {
+    const { a, atA, clock, dialler, acceptor } = await linkPair('datagram');
+    const random = seededRandom('a lossy path');
+    dialler.pass = (packet) => (random.fraction() < 0.3 ? [] : [packet]);
+    acceptor.pass = dialler.pass;
+    for (let i = 0; i < 600; i++) {
+      a.queueData(1, new Uint8Array(1_000), i, false);
+      await clock.runFor(1_000);
+    }
+    expect(atA.closed).toEqual([]);
   });
 });
 

@@ -2,13 +2,16 @@ import { PipevineError } from '../error/pipevine-error.ts';
 import type { Connection } from '../platform/transport.ts';
 import type { CipherState } from './cipher-state.ts';
 import { readRecordHeader, writeRecordHeader } from './datagram-packet.ts';
-import { EPOCH_RECORDS, REKEY_AGE_MS, REPLAY_WINDOW_RECORDS, TAG_BYTES } from './link-defaults.ts';
+import {
+  DATAGRAM_RECORD_OVERHEAD_BYTES,
+  EPOCH_RECORDS,
+  REKEY_AGE_MS,
+  REPLAY_WINDOW_RECORDS,
+  TAG_BYTES,
+} from './link-defaults.ts';
 import type { LinkSession } from './link-handshake.ts';
 import type { RecordPort } from './record-port.ts';
 import { ReplayWindow } from './replay-window.ts';
-
-/** Longest header of a record: a type byte and a counter of 8 bytes. */
-const MAX_HEADER_BYTES = 9;
 
 /**
  * Records of a datagram link: one packet each, `header with counter | ciphertext and tag`. The key of epoch n, which
@@ -39,7 +42,8 @@ export class DatagramRecords implements RecordPort {
     this.#epochRecords = epochRecords;
     this.#send = session.send;
     this.#receive = session.receive;
-    this.maxPlaintextBytes = Math.min(session.maxRecordBytes, connection.maxPacketBytes - MAX_HEADER_BYTES - TAG_BYTES);
+    const fitting = connection.maxPacketBytes - DATAGRAM_RECORD_OVERHEAD_BYTES;
+    this.maxPlaintextBytes = Math.min(session.maxRecordBytes, fitting);
     if (this.maxPlaintextBytes < 64) {
       throw new PipevineError('unsupported', `Packets of ${connection.maxPacketBytes} bytes are too small for a link.`);
     }

@@ -10,7 +10,7 @@ import {
 } from './datagram-packet.ts';
 import { DatagramRecords } from './datagram-records.ts';
 import { HandshakeOutcome, handshakeError } from './handshake-outcome.ts';
-import { MAX_BAD_HANDSHAKE_PACKETS, MAX_HANDSHAKE_MESSAGE_BYTES } from './link-defaults.ts';
+import { INITIAL_PACKET_BYTES, MAX_BAD_HANDSHAKE_PACKETS, MAX_HANDSHAKE_MESSAGE_BYTES } from './link-defaults.ts';
 import { LinkHandshake, PatternCode } from './link-handshake.ts';
 import type { AcceptLinkInit } from './link-init.ts';
 import { type LinkLimits, resolveLinkLimits } from './link-limits.ts';
@@ -29,16 +29,20 @@ interface Attempt {
   readonly response: Uint8Array;
   /** IK: the session stands, but INITIAL may be a replay until a record comes. */
   readonly unconfirmed: SessionLink | undefined;
+  /** The largest INITIAL that came, in bytes: what arrives one way counts as arriving the other way too. */
+  largestBytes: number;
 }
 
 type Phase =
   | { readonly name: 'listening'; readonly attempt: Attempt | undefined }
-  | { readonly name: 'up'; readonly link: SessionLink }
+  | { readonly name: 'up'; readonly link: SessionLink; readonly initiatorId: Uint8Array }
   | { readonly name: 'failed' };
 
 /**
  * The acceptor of a datagram link. It speaks only when spoken to, and to an address that is not validated never more
- * bytes than came from there. Packets that make no sense are dropped: anyone can send them in another's name.
+ * bytes than came from there. Packets that make no sense are dropped: anyone can send them in another's name. While the
+ * link stands, an INITIAL declined to the transport begins another one beside it: should the dialler have restarted,
+ * that one is proven before this one is given up.
  */
 class DatagramResponder implements ConnectionHandler {
   readonly #init: AcceptLinkInit;
@@ -67,8 +71,7 @@ class DatagramResponder implements ConnectionHandler {
     const phase = this.#phase;
     try {
       if (phase.name === 'up') {
-        if (isRecordPacket(packet)) phase.link.receive(packet);
-        else phase.link.drop();
+        this.#onPacketOfLink(packet, phase.link, phase.initiatorId);
       } else if (phase.name === 'listening') {
         this.#bytesIn += packet.length;
         this.#onHandshakePacket(packet, phase.attempt);
@@ -87,17 +90,28 @@ class DatagramResponder implements ConnectionHandler {
     this.#fail(error ?? new PipevineError('unreachable', 'The connection was closed during the handshake.'));
   }
 
-  #onHandshakePacket(packet: Uint8Array, attempt: Attempt | undefined): void {
-    if (isRecordPacket(packet)) {
-      if (attempt?.unconfirmed?.confirm(packet)) this.#succeed(attempt.unconfirmed);
-      return;
-    }
+  #onPacketOfLink(packet: Uint8Array, link: SessionLink, initiatorId: Uint8Array): void {
+    if (isRecordPacket(packet)) return link.receive(packet);
+    link.drop();
     const decoded = decodeHandshakePacket(packet);
-    if (decoded?.type === 'initial') this.#onInitial(decoded, attempt);
-    else if (decoded?.type === 'finish' && attempt !== undefined) this.#onFinish(decoded, attempt);
+    const begins = decoded?.type === 'initial';
+    // The INITIAL of this link may have been doubled, or repeated before it was answered.
+    if (begins && this.#init.crypto.equalConstantTime(decoded.initiatorId, initiatorId)) return;
+    this.#init.connection.decline?.(packet, begins);
   }
 
-  #onInitial(packet: InitialPacket, attempt: Attempt | undefined): void {
+  #onHandshakePacket(packet: Uint8Array, attempt: Attempt | undefined): void {
+    const decoded = isRecordPacket(packet) ? undefined : decodeHandshakePacket(packet);
+    if (decoded?.type === 'initial') return this.#onInitial(decoded, packet.length, attempt);
+    if (attempt === undefined) {
+      // Records for the peer that had this address before, or noise: not worth a place among the handshakes.
+      throw new PipevineError('protocol', 'The first packet of a datagram link must be INITIAL; another one came.');
+    }
+    if (decoded?.type === 'finish') this.#onFinish(decoded, attempt);
+    else if (attempt.unconfirmed?.confirm(packet)) this.#succeed(attempt.unconfirmed, attempt);
+  }
+
+  #onInitial(packet: InitialPacket, bytes: number, attempt: Attempt | undefined): void {
     const { connection, crypto, random, identity, gate } = this.#init;
     const { initiatorId, message } = packet;
     const address = connection.remoteAddress;
@@ -105,9 +119,11 @@ class DatagramResponder implements ConnectionHandler {
     if (!this.#validated && gate?.wantsCookies) {
       const cookie = gate.cookieFor(address, initiatorId);
       this.#answer(encodeHandshakePacket({ type: 'cookie', initiatorId, cookie }));
-      return;
+      if (attempt !== undefined) return;
+      throw new PipevineError('overloaded', 'Many handshakes are under way: the dialler must come back with a cookie.');
     }
     if (attempt !== undefined && crypto.equalConstantTime(attempt.initiatorId, initiatorId)) {
+      attempt.largestBytes = Math.max(attempt.largestBytes, bytes);
       this.#answer(attempt.response.slice());
       return;
     }
@@ -125,8 +141,12 @@ class DatagramResponder implements ConnectionHandler {
     }
     const responderId = random.bytes(PACKET_ID_BYTES);
     const response = encodeHandshakePacket({ type: 'response', initiatorId, responderId, message: handshake.write() });
-    const unconfirmed = handshake.finished ? this.#makeLink(handshake) : undefined;
-    this.#phase = { name: 'listening', attempt: { initiatorId, responderId, handshake, response, unconfirmed } };
+    const unconfirmed = handshake.finished ? this.#makeLink(handshake, bytes) : undefined;
+    const largestBytes = bytes;
+    this.#phase = {
+      name: 'listening',
+      attempt: { initiatorId, responderId, handshake, response, unconfirmed, largestBytes },
+    };
     this.#answer(response.slice());
   }
 
@@ -137,10 +157,10 @@ class DatagramResponder implements ConnectionHandler {
       if (++this.#badPackets < MAX_BAD_HANDSHAKE_PACKETS) return;
       throw new PipevineError('forged', `${this.#badPackets} handshake packets came that do not authenticate.`);
     }
-    this.#succeed(this.#makeLink(attempt.handshake));
+    this.#succeed(this.#makeLink(attempt.handshake, attempt.largestBytes), attempt);
   }
 
-  #makeLink(handshake: LinkHandshake): SessionLink {
+  #makeLink(handshake: LinkHandshake, initialBytes: number): SessionLink {
     const session = handshake.session();
     const { connection, identity, clock, random } = this.#init;
     return new SessionLink({
@@ -153,6 +173,7 @@ class DatagramResponder implements ConnectionHandler {
       clock,
       random,
       limits: this.#limits,
+      fullSizeConfirmed: initialBytes >= Math.min(INITIAL_PACKET_BYTES, connection.maxPacketBytes),
     });
   }
 
@@ -162,8 +183,8 @@ class DatagramResponder implements ConnectionHandler {
     this.#init.connection.write([packet]);
   }
 
-  #succeed(link: SessionLink): void {
-    this.#phase = { name: 'up', link };
+  #succeed(link: SessionLink, { initiatorId }: Attempt): void {
+    this.#phase = { name: 'up', link, initiatorId };
     // Tells the dialler that it was understood; should it be lost, the dialler asks again and gets PONG.
     link.probe();
     this.#outcome.succeed(link);

@@ -84,3 +84,24 @@ export const MAX_HALF_OPEN = 1_024;
 
 /** Life of a cookie, in ms, counted in whole periods: between one and two of them. */
 export const COOKIE_PERIOD_MS = 10_000;
+
+/** What a record costs in its packet beside the plaintext, in bytes: a type byte, a counter of up to 8 bytes, a tag. */
+export const DATAGRAM_RECORD_OVERHEAD_BYTES = 1 + 8 + TAG_BYTES;
+
+/** Packet that passes wherever IPv4 does, in bytes: 576 (RFC 791 section 3.1) without the headers of IPv4 and UDP. */
+export const SMALL_PACKET_BYTES = 548;
+
+/** INITIALs of full size that go unanswered before smaller ones are tried. */
+export const FULL_SIZE_INITIALS = 3;
+
+/** How often a link in use looks whether packets of full size still arrive, in ms. */
+export const PATH_CONFIRM_MS = 10_000;
+
+/** When a link of small packets tries larger ones again, in ms (PMTU_RAISE_TIMER of RFC 8899 section 5.1.1). */
+export const PATH_RAISE_MS = 600_000;
+
+/** Wait for the answer to a probe of the packet size, in ms. */
+export const PATH_PROBE_INTERVAL_MS = 500;
+
+/** Probes in a row that must go unanswered: with 30 % loss both ways, that happens to one row in a thousand. */
+export const PATH_PROBES = 10;

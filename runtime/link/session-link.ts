@@ -10,8 +10,16 @@ import { type FrameSink, readFrames } from '../wire/frame-reader.ts';
 import { MAX_CONTROL_FRAMES_PER_RECORD } from '../wire/wire-defaults.ts';
 import { KeepAliveState } from './keep-alive-state.ts';
 import type { Link, LinkHandler, LinkTraffic } from './link.ts';
-import { LINGER_MS, MAX_EARLY_BYTES, MAX_QUEUED_BYTES, MIN_RECORD_BUFFER_BYTES } from './link-defaults.ts';
+import {
+  DATAGRAM_RECORD_OVERHEAD_BYTES,
+  LINGER_MS,
+  MAX_EARLY_BYTES,
+  MAX_QUEUED_BYTES,
+  MIN_RECORD_BUFFER_BYTES,
+} from './link-defaults.ts';
 import type { LinkLimits } from './link-limits.ts';
+import { paddingFrame } from './padding-frame.ts';
+import { PathMtuState } from './path-mtu-state.ts';
 import type { RecordPort } from './record-port.ts';
 import { errorFromWire, reasonForWire } from './wire-error.ts';
 
@@ -27,6 +35,8 @@ export interface SessionLinkInit {
   readonly clock: Clock;
   readonly random: Random;
   readonly limits: LinkLimits;
+  /** Datagrams: whether a packet of the connection's full size is known to arrive. Default: true. */
+  readonly fullSizeConfirmed?: boolean;
 }
 
 /** `opening`: not started. `closing`: this side has said CLOSE and waits for the connection. */
@@ -42,24 +52,25 @@ export class SessionLink implements Link {
   readonly remoteAddress: EndpointAddress;
   readonly dialled: boolean;
   readonly ordered: boolean;
-  readonly maxPayloadBytes: number;
   readonly #connection: Connection;
   readonly #port: RecordPort;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #limits: LinkLimits;
-  readonly #maxFramesBytes: number;
+  /** Undefined for a stream. */
+  readonly #path: PathMtuState | undefined;
   readonly #keepAlive: KeepAliveState;
   readonly #sink: FrameSink;
   readonly #flush = () => this.#endTurn();
   #handler: LinkHandler | undefined;
   #state: State = 'opening';
   #timer: Timer | undefined;
+  #pathTimer: Timer | undefined;
   /** How the link ended before it was started; told to the handler then. */
   #endedWith: { readonly error: PipevineError | undefined } | undefined;
 
   /** Plaintext of the record being filled. */
-  #buffer = new Uint8Array(MIN_RECORD_BUFFER_BYTES);
+  #buffer: Uint8Array;
   #used = 0;
   #controlFrames = 0;
   #sealedBytes = 0;
@@ -87,12 +98,22 @@ export class SessionLink implements Link {
     this.#clock = init.clock;
     this.#random = init.random;
     this.#limits = init.limits;
-    this.#maxFramesBytes = init.port.maxPlaintextBytes - REKEY_FRAME.length;
-    this.maxPayloadBytes = this.#maxFramesBytes - MAX_DATA_OVERHEAD_BYTES;
     const { keepAliveMs: intervalMs, keepAliveAttempts: attempts } = init.limits;
     const now = init.clock.monotonicMs();
     this.#keepAlive = new KeepAliveState({ intervalMs, attempts }, now, init.random.fraction());
+    this.#path = init.port.ordered
+      ? undefined
+      : new PathMtuState(
+          { maxBytes: init.connection.maxPacketBytes, confirmed: init.fullSizeConfirmed ?? true },
+          init.clock.monotonicMs(),
+        );
+    this.#buffer = new Uint8Array(Math.min(MIN_RECORD_BUFFER_BYTES, this.#maxFramesBytes));
     this.#sink = this.#makeSink();
+  }
+
+  /** Over datagrams it grows when larger packets turn out to arrive, and never shrinks. */
+  get maxPayloadBytes(): number {
+    return this.#maxFramesBytes - MAX_DATA_OVERHEAD_BYTES;
   }
 
   get rttMs(): number | undefined {
@@ -111,6 +132,7 @@ export class SessionLink implements Link {
     this.#state = 'open';
     this.#ping(this.#keepAlive.ask(this.#clock.monotonicMs()));
     this.#setTimer();
+    this.#lookAtPath();
     const early = this.#early;
     this.#early = [];
     for (const { bytes, opened } of early) this.#take(bytes, opened);
@@ -125,6 +147,7 @@ export class SessionLink implements Link {
       this.#makeRoom(length + MAX_DATA_OVERHEAD_BYTES);
     }
     this.#used = writeDataFrame(this.#buffer, this.#used, channel, payload, sequence, more);
+    this.#path?.used();
     return this.#queued();
   }
 
@@ -236,6 +259,7 @@ export class SessionLink implements Link {
       const plaintext = opened ? bytes : this.#port.open(bytes);
       if (plaintext === undefined) {
         this.#traffic.dropped++;
+        this.#connection.decline?.(bytes, false);
         return;
       }
       if (!opened) this.#countIn(bytes);
@@ -269,6 +293,7 @@ export class SessionLink implements Link {
         return;
       case FrameType.pong:
         this.#keepAlive.answered(frame.token, this.#clock.monotonicMs());
+        this.#path?.answered(frame.token, this.#clock.monotonicMs());
         return;
       case FrameType.rekey:
         this.#rekeyed = true;
@@ -286,6 +311,42 @@ export class SessionLink implements Link {
     const token = this.#pongToken;
     this.#pongToken = undefined;
     this.queueFrame({ type: FrameType.pong, token });
+  }
+
+  get #maxFramesBytes(): number {
+    const max = this.#port.maxPlaintextBytes;
+    const fitting = this.#path === undefined ? max : this.#path.packetBytes - DATAGRAM_RECORD_OVERHEAD_BYTES;
+    return Math.min(max, fitting) - REKEY_FRAME.length;
+  }
+
+  /** Sends a record with PING that fills a packet of so many bytes. */
+  #probePath(token: number, packetBytes: number): void {
+    this.#sealRecord();
+    const ping = encodeControlFrame({ type: FrameType.ping, token });
+    const length = Math.min(this.#port.maxPlaintextBytes, packetBytes - DATAGRAM_RECORD_OVERHEAD_BYTES);
+    const plaintext = new Uint8Array(length);
+    plaintext.set(ping);
+    plaintext.set(paddingFrame(length - ping.length), ping.length);
+    this.#port.seal(plaintext);
+    this.#traffic.recordsOut++;
+    this.#sealedBytes += length;
+    this.#transmit();
+  }
+
+  #lookAtPath(): void {
+    const path = this.#path;
+    if (path === undefined || !this.#isOpen()) return;
+    const step = path.step(this.#clock.monotonicMs());
+    if (step.do === 'black-hole') {
+      const lost = `Packets of ${this.#connection.maxPacketBytes} bytes to ${this.remoteAddress} no longer arrive`;
+      return this.fail(new PipevineError('unreachable', `${lost}, smaller ones do: dial again for a link of those.`));
+    }
+    if (step.do === 'probe' && !this.#blocked) {
+      this.#probePath(step.token, step.bytes);
+      if (step.compare) this.#ping(step.token + 1);
+    }
+    const delayMs = Math.max(1, path.nextDeadlineMs - this.#clock.monotonicMs());
+    this.#pathTimer = this.#clock.setTimer(delayMs, () => this.#lookAtPath());
   }
 
   #ping(token: number): void {
@@ -425,6 +486,7 @@ export class SessionLink implements Link {
 
   /** Lets go of the timer and of all memory: nothing is sent or handed over any more. */
   #drop(): void {
+    this.#pathTimer?.cancel();
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#early = [];

@@ -22,6 +22,12 @@ export const ATTEMPT_WINDOW_MS = MINUTE_MS;
 export const MAX_WRONG_PER_PEER = 5;
 export const MAX_WRONG_IN_TOTAL = 30;
 
+/** Requests of one peer, of any type: at once, and a second in the long run. Who joins takes four, who renews one. */
+export const REQUEST_BURST = 100;
+export const REQUESTS_PER_SECOND = 5;
+/** Peers whose rate is kept. */
+export const MAX_REQUEST_RATES = 1_024;
+
 /** A password's bytes of UTF-8: the shortest is out of reach of 30 guesses a minute, the longest of nobody's memory. */
 export const MIN_PASSWORD_BYTES = 8;
 export const MAX_PASSWORD_BYTES = 256;

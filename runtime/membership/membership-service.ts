@@ -1,4 +1,6 @@
 import { Glob } from '../advertisement/glob.ts';
+import { LruCache } from '../bound/lru-cache.ts';
+import { TokenBucket } from '../bound/token-bucket.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import type { Administration } from '../group/administration.ts';
 import { may } from '../group/capability.ts';
@@ -37,10 +39,13 @@ import {
   MAX_MEMBERSHIP_MESSAGE_BYTES,
   MAX_OPEN_JOINS_IN_TOTAL,
   MAX_OPEN_JOINS_PER_PEER,
+  MAX_REQUEST_RATES,
   MAX_STATEMENTS_ALONG,
   MAX_WRONG_IN_TOTAL,
   MAX_WRONG_PER_PEER,
   MEMBERSHIP_SERVICE,
+  REQUEST_BURST,
+  REQUESTS_PER_SECOND,
 } from './membership-defaults.ts';
 import { PasswordAdmission } from './password-admission.ts';
 
@@ -89,6 +94,8 @@ export class MembershipService {
     maxPerPeer: MAX_OPEN_JOINS_PER_PEER,
     maxInTotal: MAX_OPEN_JOINS_IN_TOTAL,
   });
+  readonly #rates = new LruCache<TokenBucket>(MAX_REQUEST_RATES);
+  #tooFast = 0;
 
   constructor(init: MembershipServiceInit) {
     const attempts = this.#attempts;
@@ -184,6 +191,7 @@ export class MembershipService {
   /** Answers one request of `remotePeer`, whom the session has authenticated. */
   async handle(body: Uint8Array, remotePeer: PeerId): Promise<Uint8Array> {
     const request = decodeMembershipRequest(body);
+    this.#checkRate(remotePeer);
     switch (request.type) {
       case 'find':
         return this.#find(request.name);
@@ -210,6 +218,7 @@ export class MembershipService {
   /** Bounds and counters, by name. */
   status(): Readonly<Record<string, { readonly used: number; readonly limit: number; readonly dropped: number }>> {
     return {
+      'membership requests': { used: this.#rates.size, limit: MAX_REQUEST_RATES, dropped: this.#tooFast },
       'join codes': this.#codes.status,
       'join attempts': { used: this.#attempts.recent, limit: MAX_WRONG_IN_TOTAL, dropped: this.#attempts.refused },
       'open joins': { used: this.#openJoins.recent, limit: MAX_OPEN_JOINS_IN_TOTAL, dropped: this.#openJoins.refused },
@@ -217,6 +226,16 @@ export class MembershipService {
       applications: this.#desk.status,
       'member ledger': this.#ledger.status,
     };
+  }
+
+  /** Each costs signatures, or a write: nobody gets more than its share of them. */
+  #checkRate(peer: PeerId): void {
+    const nowMs = this.#clock.monotonicMs();
+    const rate = this.#rates.get(peer) ?? new TokenBucket(REQUEST_BURST, REQUESTS_PER_SECOND, nowMs);
+    this.#rates.set(peer, rate, 1);
+    if (rate.take(nowMs)) return;
+    this.#tooFast++;
+    throw new PipevineError('overloaded', 'Membership requests come faster than they are answered; wait a second.');
   }
 
   #find(pattern: string): Uint8Array {
@@ -335,13 +354,17 @@ export class MembershipService {
     changes: readonly StorageChange[] = [],
     shown?: Credential,
   ): Promise<Uint8Array> {
-    const standing = [this.#ledger.find(group, serial), this.#desk.granted(group, serial, subject), shown]
+    const granted = this.#desk.granted(group, serial, subject);
+    const standing = [this.#ledger.find(group, serial), granted, shown]
       .filter((each) => each?.subject === subject)
       .reduce((a, b) => ((b?.version ?? -1) > (a?.version ?? -1) ? b : a), undefined);
     const { capabilities, version } = standing ?? { capabilities: [], version: 0 };
     const issued = { subject, roles: standing?.roles ?? roles, capabilities, version, serial };
     // An administrator is revoked by who is nearer to the authority only.
-    const depth = may(issued, 'administer') ? (this.#groups.membership(group)?.depth ?? 0) + 1 : undefined;
+    const nearest = (this.#groups.membership(group)?.depth ?? 0) + 1;
+    const signed = [granted, shown].flatMap((each) => (each?.version === version ? each : []));
+    const depths = signed.map(({ encoded }) => this.#groups.chainOf(encoded).length);
+    const depth = may(issued, 'administer') ? Math.max(nearest, ...depths) : undefined;
     if (this.#groups.isRevoked(group, serial, ANY_VERSION, depth)) {
       throw new PipevineError('revoked', 'This membership was revoked; ask an administrator of the group.');
     }
@@ -351,7 +374,7 @@ export class MembershipService {
         'What this member may do was changed by another administrator, and not here; ask that one.',
       );
     }
-    const credential = this.#groups.issue(group, issued);
+    const credential = this.#groups.issue(group, { ...issued, ...(depth !== undefined && { depth }) });
     await this.#ledger.record(credential, about, changes);
     return this.#joined(group, credential);
   }

@@ -18,15 +18,8 @@ import { joinBytes } from '../wire/join-bytes.ts';
 import { readMap } from '../wire/shape.ts';
 import type { AttemptLimiter } from './attempt-limiter.ts';
 import type { PasswordAnswer } from './membership-codec.ts';
-import {
-  MAX_PASSWORD_BYTES,
-  MAX_PASSWORD_EXCHANGES,
-  MIN_PASSWORD_BYTES,
-  NONCE_BYTES,
-  PASSWORD_EXCHANGE_MS,
-  SALT_BYTES,
-} from './membership-defaults.ts';
-import { passwordBytes } from './password-bytes.ts';
+import { MAX_PASSWORD_EXCHANGES, NONCE_BYTES, PASSWORD_EXCHANGE_MS, SALT_BYTES } from './membership-defaults.ts';
+import { newPasswordBytes } from './password-bytes.ts';
 
 const TABLE = 'group-password';
 
@@ -61,13 +54,7 @@ export class PasswordAdmission {
   /** From now on this peer admits to the group by this password. Rejects with `invalid-argument` or an error of the storage. */
   async setPassword(group: GroupId, password: string): Promise<void> {
     const { crypto, random, storage } = this.#init;
-    const bytes = passwordBytes(password);
-    if (bytes.length < MIN_PASSWORD_BYTES || bytes.length > MAX_PASSWORD_BYTES) {
-      throw new PipevineError(
-        'invalid-argument',
-        `A group's password has ${MIN_PASSWORD_BYTES} to ${MAX_PASSWORD_BYTES} bytes of UTF-8, not ${bytes.length}.`,
-      );
-    }
+    const bytes = newPasswordBytes(password);
     const salt = random.bytes(SALT_BYTES);
     const verifier = await crypto.stretch(bytes, salt);
     const value = encodeCanonical(

@@ -16,6 +16,7 @@ import type { Timer } from '../platform/clock.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
 import { RendezvousClient } from '../rendezvous/rendezvous-client.ts';
+import type { GroupNeighbour } from '../resolver/resolver.ts';
 import type { ResolverService } from '../resolver/resolver-service.ts';
 import { GroupThings } from '../thing/group-things.ts';
 import { MemberGroup } from './member-group.ts';
@@ -24,6 +25,10 @@ import type { RunningPart } from './peer-part.ts';
 
 /** How often pipes are looked over for credentials that have run out, ms. */
 const RECHECK_MS = 60 * 60_000;
+
+/** A peer that knows fewer members asks each new neighbour for so many that it knows. */
+const FEW_MEMBERS = 8;
+const MEMBERS_ASKED_FOR = 32;
 
 /** What all groups of a peer share. */
 export interface GroupServicesInit {
@@ -57,6 +62,7 @@ export class GroupServices {
   readonly #info: PeerInfoService;
   readonly #things: GroupThings;
   readonly #unfollow: () => void;
+  readonly #introduction: { unsubscribe(): void };
   #recheck: Timer;
 
   constructor(id: GroupId, init: GroupServicesInit) {
@@ -85,6 +91,10 @@ export class GroupServices {
     });
     discovery.openGroup(id, { resolver, publishers: this.#publishers, scope: this.#rendezvous.scope });
     this.#rendezvous.start();
+    this.#introduction = resolver.subscribe({
+      onOpen: (neighbour) => void this.#askForMembers(neighbour),
+      onClosed: () => undefined,
+    });
     this.#unfollow = discovery.followNeighbours('peer', id);
     this.#sync = new GroupSync({ groups, resolver, clock, random, crypto });
     this.#info = new PeerInfoService({ resolver, facts: init.facts, policy: init.peerInfo });
@@ -135,6 +145,7 @@ export class GroupServices {
   /** Cancels leases, then ends all. Idempotent. */
   async close(): Promise<void> {
     this.#recheck.cancel();
+    this.#introduction.unsubscribe();
     this.#unfollow();
     this.group.close();
     await this.#things.close();
@@ -144,6 +155,18 @@ export class GroupServices {
     this.#init.discovery.closeGroup(this.#id);
     this.#publishers.close();
     await this.#init.resolver.closeGroup(this.#id);
+  }
+
+  /** Whom the neighbour knows, while hardly anybody is known here: a way to others should this neighbour go. */
+  async #askForMembers(neighbour: GroupNeighbour): Promise<void> {
+    const { discovery, store } = this.#init;
+    if (store.search({ kind: 'peer', group: this.#id, limit: FEW_MEMBERS }).length >= FEW_MEMBERS) return;
+    try {
+      await discovery.knownPeers(neighbour, this.#id, MEMBERS_ASKED_FOR);
+    } catch (error) {
+      // The next neighbour may tell more.
+      if (!(error instanceof PipevineError)) throw error;
+    }
   }
 
   #later(): Timer {

@@ -82,7 +82,8 @@ class JoinSearch {
       onError: (candidate, error) => {
         this.#errors.set(candidate, error);
         if (!DECISIVE.includes(error.code)) return true;
-        this.#decisive ??= error;
+        // Whoever knows of a revocation knows more than who only knows no such code.
+        if (this.#decisive === undefined || error.code === 'revoked') this.#decisive = error;
         this.#waitForOthers();
         return false;
       },

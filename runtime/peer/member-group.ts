@@ -9,6 +9,7 @@ import { type GroupId, shortGroupId } from '../id/group-id.ts';
 import type { Identity } from '../id/identity.ts';
 import type { PeerId } from '../id/peer-id.ts';
 import type { Applicant } from '../membership/application-desk.ts';
+import type { LedgerEntry } from '../membership/member-ledger.ts';
 import type { PeerInfo } from '../peerinfo/peer-info.ts';
 import type { PeerInfoService } from '../peerinfo/peer-info-service.ts';
 import type {
@@ -157,7 +158,18 @@ export class MemberGroup implements PeerGroup {
   }
 
   applicants(): readonly Applicant[] {
-    return this.#open().administrator?.applications(this.id) ?? [];
+    const { administrator, groups, clock } = this.#open();
+    const nowMs = clock.wallMs();
+    const applications = administrator?.applications(this.id) ?? [];
+    if (applications.length === 0) return applications;
+    const isValid = ({ serial, version, notAfterMs }: LedgerEntry | Credential): boolean =>
+      notAfterMs > nowMs && !groups.isRevoked(this.id, serial, version);
+    const admitted = new Set(administrator?.ledger(this.id).flatMap((one) => (isValid(one) ? one.subject : [])));
+    // Who has become a member in another way, by a code perhaps, waits no more.
+    return applications.filter(({ peer }) => {
+      const shown = this.#shown(peer);
+      return !admitted.has(peer) && (shown === undefined || !isValid(shown));
+    });
   }
 
   async approve(serial: string): Promise<void> {

@@ -13,6 +13,7 @@ import type { Identity } from '../id/identity.ts';
 import type { PeerId } from '../id/peer-id.ts';
 import type { FoundGroup } from '../membership/join-client.ts';
 import type { MembershipRenewal } from '../membership/membership-renewal.ts';
+import { newPasswordBytes } from '../membership/password-bytes.ts';
 import type { HostedPeers, Pipes } from '../pipe/pipes.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
@@ -121,8 +122,9 @@ export class OverlayPeer implements Peer {
     if ((init.policy?.type === 'password') !== (password !== undefined)) {
       throw new PipevineError('invalid-argument', 'A group that admits by password needs one, and no other takes one.');
     }
-    // Before the group is there: without this part nobody could ever be admitted.
+    // Before the group is there: without this part, or with a password that does not do, nobody could ever be admitted.
     const administrator = password === undefined ? undefined : this.#administrator();
+    if (password !== undefined) newPasswordBytes(password);
     const { group } = await this.#init.groups.create(init);
     if (password !== undefined) await administrator?.setPassword(group, password);
     await this.#advertiseGroup(group);

@@ -81,6 +81,65 @@ beforeEach(() => {
   network = new MemoryNetwork({ clock, seed: 1 });
 });
 
+describe('a member whose rights are changed', () => {
+  it('has the new ones at once, though nobody lets it in with the old ones', async () => {
+    const { a, b, home, there } = await pair();
+    await clock.runFor(2_000);
+    await clock.run(home.grant(b.peer.id, { roles: ['guest'], capabilities: [] }));
+    await clock.runFor(2_000);
+    expect(there.credential?.roles).toEqual(['guest']);
+    await clock.run(home.grant(b.peer.id, { roles: ['member'], capabilities: ['relay'] }));
+    await clock.runFor(2_000);
+    expect(there.credential).toMatchObject({ roles: ['member'], capabilities: ['relay'] });
+    expect((await clock.run(there.memberList())).map(({ peer }) => peer)).toContain(a.peer.id);
+  });
+
+  it('has the new ones when it comes back', async () => {
+    const { b, home } = await pair();
+    await clock.runFor(2_000);
+    b.crash();
+    await clock.run(home.grant(b.peer.id, { roles: ['guest'], capabilities: [] }));
+    const again = await boot('edge', { storage: b.storage });
+    await clock.runFor(5_000);
+    expect(again.peer.groups[0]?.credential?.roles).toEqual(['guest']);
+  });
+
+  it('is told once when it was put out, and asks seldom', async () => {
+    const { b, home, there } = await pair();
+    const notices: PeerNotice[] = [];
+    b.peer.subscribe((notice) => notices.push(notice));
+    await clock.runFor(2_000);
+    await clock.run(home.revoke(b.peer.id));
+    await clock.runFor(30_000);
+    expect(notices.filter(({ type }) => type === 'renewal-failed')).toMatchObject([{ error: { code: 'revoked' } }]);
+    expect(there.credential?.roles).toEqual(['member']);
+    await clock.runFor(60 * 60_000);
+    expect(notices.filter(({ type }) => type === 'renewal-failed').length).toBeLessThanOrEqual(10);
+  });
+});
+
+describe('a group with a password', () => {
+  it('is not made by half when the password does not do', async () => {
+    const a = await gateway();
+    const init = { name: 'club', policy: { type: 'password' }, password: 'short' } as const;
+    await expect(clock.run(a.peer.createGroup(init))).rejects.toMatchObject({ code: 'invalid-argument' });
+    expect(a.peer.groups).toEqual([]);
+  });
+});
+
+describe('who applies for a group', () => {
+  it('waits no more when it has become a member in another way', async () => {
+    const a = await gateway();
+    const b = await boot('edge');
+    const club = await clock.run(a.peer.createGroup({ name: 'club', policy: { type: 'approval' } }));
+    expect((await clock.run(b.peer.joinGroup(club.id))).state).toBe('pending');
+    expect(club.applicants()).toHaveLength(1);
+    await clock.run(b.peer.join(await clock.run(a.peer.invite(club.id))));
+    await clock.runFor(1_000);
+    expect(club.applicants()).toEqual([]);
+  });
+});
+
 describe('joining', () => {
   it('finds the administrator on the local network, with no address given', async () => {
     const { a, b, there } = await pair();

@@ -5,12 +5,13 @@ import { type PeerId, shortPeerId } from '../id/peer-id.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Crypto } from '../platform/crypto.ts';
 import type { Random } from '../platform/random.ts';
-import { type AckFrame, type BindParameters, type BoundFrame, FrameType, PipeSecurityCode } from '../wire/frame.ts';
+import { type BindParameters, type BoundFrame, type ConfirmFrame, FrameType, PipeSecurityCode } from '../wire/frame.ts';
 import { Binding, type BindingOwner } from './binding.ts';
 import type { PumpResult } from './frame-carrier.ts';
 import type { LinkPort } from './link-port.ts';
 import { PipeHandshake } from './pipe-handshake.ts';
 import type { PipeSession } from './pipe-session.ts';
+import { askingForRelay, readRelayedPath } from './relayed-path.ts';
 import { decodeSessionField, encodeSessionField } from './session-field.ts';
 
 const EMPTY = new Uint8Array(0);
@@ -25,10 +26,18 @@ export interface BindAttemptInit {
   readonly parameters: BindParameters;
   readonly access: GroupAccess;
   readonly windowBytes: number;
+  /** The neighbour is asked to forward. */
+  readonly relayed: boolean;
   /** Makes the pipe, attached to the binding. Called once at most, instead of `onFailed`. */
-  readonly onBound: (bound: BoundPipe) => BindingOwner;
+  readonly onBound: (bound: BoundPipe) => BoundEnd;
   /** `linkLost`: try again over another link. */
   readonly onFailed: (error: PipevineError, linkLost: boolean) => void;
+}
+
+/** The pipe's end, once there is one. */
+export interface BoundEnd {
+  /** What the other end has sealed about what it has received. */
+  onReport(plaintext: Uint8Array): void;
 }
 
 export interface BoundPipe {
@@ -61,7 +70,10 @@ export class BindAttempt implements BindingOwner {
       ? new PipeHandshake({ ...init, role: 'initiator', expectedPeer: init.target, credential })
       : undefined;
     this.#phase = { name: 'offered', handshake };
-    this.#binding = new Binding(init.port, init.clock, this);
+    const session = encodeSessionField(
+      handshake === undefined ? { type: 'link' } : { type: 'new', message: handshake.begin() },
+    );
+    this.#binding = new Binding(init.port, init.clock, this, init.relayed);
     this.#binding.sendRepeatedly({
       type: FrameType.bind,
       channel: this.#binding.channel,
@@ -69,9 +81,7 @@ export class BindAttempt implements BindingOwner {
       next: 0,
       limit: windowBytes,
       credential: isOwn ? EMPTY : credential,
-      session: encodeSessionField(
-        handshake === undefined ? { type: 'link' } : { type: 'new', message: handshake.begin() },
-      ),
+      session: init.relayed ? askingForRelay(session, init.port.link.maxPayloadBytes) : session,
     });
   }
 
@@ -95,15 +105,17 @@ export class BindAttempt implements BindingOwner {
     }
   }
 
-  onAck(frame: AckFrame): void {
-    this.#confirmed()?.onAck(frame);
-  }
+  onAck(): void {}
 
-  onData(payload: Uint8Array, sequence: number, more: boolean): void {
-    this.#confirmed()?.onData(payload, sequence, more);
-  }
+  /** Before the first acknowledgement nothing says that this pipe was accepted. */
+  onData(): void {}
 
-  onConfirm(): void {}
+  onConfirm(frame: ConfirmFrame): void {
+    if (this.#phase.name !== 'confirming') return;
+    const { session } = this.#phase.bound;
+    const report = session?.openReport(frame.session);
+    if (report !== undefined) this.#confirmed()?.onReport(report);
+  }
 
   onUnbind(error: PipevineError | undefined): void {
     this.#fail(error ?? new PipevineError('closed', 'The other side closed the pipe before it was bound.'), false);
@@ -135,7 +147,9 @@ export class BindAttempt implements BindingOwner {
       this.#confirmed();
       return;
     }
-    const field = decodeSessionField(frame.session);
+    const { path, session: written } = readRelayedPath(frame.session);
+    binding.takePath(path);
+    const field = decodeSessionField(written);
     if (field.type !== 'new') {
       throw new PipevineError('protocol', 'BOUND came without the second message of the session that BIND began.');
     }
@@ -148,7 +162,7 @@ export class BindAttempt implements BindingOwner {
     binding.sendRepeatedly({ type: FrameType.confirm, channel: frame.ownChannel, session });
   }
 
-  #confirmed(): BindingOwner | undefined {
+  #confirmed(): BoundEnd | undefined {
     if (this.#phase.name !== 'confirming') return undefined;
     const { bound } = this.#phase;
     this.#phase = { name: 'over' };

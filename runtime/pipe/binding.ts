@@ -1,11 +1,12 @@
 import type { PipevineError } from '../error/pipevine-error.ts';
 import { DONE, errorFromWire, reasonForWire } from '../link/wire-error.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
-import type { AckFrame, BoundFrame, ConfirmFrame, ControlFrame } from '../wire/frame.ts';
+import type { AckFrame, BindFrame, BoundFrame, ConfirmFrame, ControlFrame, UnbindFrame } from '../wire/frame.ts';
 import { FrameType } from '../wire/frame.ts';
 import type { FrameCarrier, PumpResult } from './frame-carrier.ts';
 import type { ChannelFrame, ChannelUser, LinkPort } from './link-port.ts';
 import { REPEAT_FIRST_MS, REPEAT_MAX_MS, UNBIND_REPEATS } from './pipe-defaults.ts';
+import type { RelayedPath } from './relayed-path.ts';
 
 /** What a binding tells whoever it is for: an attempt to bind first, the pipe later. */
 export interface BindingOwner {
@@ -21,6 +22,9 @@ export interface BindingOwner {
   pump(turnBytes: number): PumpResult;
 }
 
+/** The code of UNBIND that means: the pipe goes on over another link. Not an error, and not its end. */
+export const MOVED = 'moved';
+
 /** `ending`: UNBIND was said and its answer is awaited, until when the channel cannot be given to another. */
 type Phase = 'bound' | 'ending' | 'over';
 
@@ -28,8 +32,6 @@ type Phase = 'bound' | 'ending' | 'over';
 export class Binding implements ChannelUser, FrameCarrier {
   readonly port: LinkPort;
   readonly channel: number;
-  readonly ordered: boolean;
-  readonly maxPayloadBytes: number;
   waiting = false;
   readonly #clock: Clock;
   #owner: BindingOwner;
@@ -41,13 +43,18 @@ export class Binding implements ChannelUser, FrameCarrier {
   #repeat: { readonly frame: ControlFrame; readonly timer: Timer } | undefined;
   #halfBound = false;
   #answer: BoundFrame | undefined;
+  #ordered: boolean;
+  #maxPayloadBytes: number;
+  #relayed: boolean;
   #pipe = '';
 
-  /** Takes a channel of the port, which must not be full. */
-  constructor(port: LinkPort, clock: Clock, owner: BindingOwner) {
+  /** Takes a channel of the port, which must not be full. `relayed`: the neighbour is a relay, and forwards. */
+  constructor(port: LinkPort, clock: Clock, owner: BindingOwner, relayed: boolean) {
     this.port = port;
-    this.ordered = port.link.ordered;
-    this.maxPayloadBytes = port.link.maxPayloadBytes;
+    // A relay drops what it has no room for.
+    this.#ordered = port.link.ordered && !relayed;
+    this.#maxPayloadBytes = port.link.maxPayloadBytes;
+    this.#relayed = relayed;
     this.#clock = clock;
     this.#owner = owner;
     this.channel = port.channels.add(this);
@@ -55,6 +62,27 @@ export class Binding implements ChannelUser, FrameCarrier {
 
   get blocked(): boolean {
     return this.port.blocked;
+  }
+
+  get ordered(): boolean {
+    return this.#ordered;
+  }
+
+  get maxPayloadBytes(): number {
+    return this.#maxPayloadBytes;
+  }
+
+  /** Whether a relay forwards it. */
+  get relayed(): boolean {
+    return this.#relayed;
+  }
+
+  /** What BIND or BOUND said of the way that it took; without relays it is the link alone. Before any data. */
+  takePath(path: RelayedPath | undefined): void {
+    const { link } = this.port;
+    this.#relayed = path !== undefined;
+    this.#ordered = link.ordered && path === undefined;
+    this.#maxPayloadBytes = Math.min(link.maxPayloadBytes, path?.maxPayloadBytes ?? Infinity);
   }
 
   get isBound(): boolean {
@@ -109,8 +137,8 @@ export class Binding implements ChannelUser, FrameCarrier {
   }
 
   /** The same BIND came again; another one that takes its channel is not answered. */
-  answerAgain(pipe: Uint8Array): void {
-    if (this.#phase !== 'bound' || this.#answer === undefined || this.#pipe !== String(pipe)) return;
+  bindAgain(frame: BindFrame): void {
+    if (this.#phase !== 'bound' || this.#answer === undefined || this.#pipe !== String(frame.pipe)) return;
     this.port.send(this.#answer);
   }
 
@@ -118,7 +146,10 @@ export class Binding implements ChannelUser, FrameCarrier {
   sendRepeatedly(frame: ControlFrame): void {
     this.stopRepeating();
     this.port.send(frame);
-    if (!this.ordered) this.#repeatAfter(frame, REPEAT_FIRST_MS, 1);
+    // A relay answers for BIND and UNBIND itself; anything else it may drop.
+    const isForRelay = this.#relayed && frame.type !== FrameType.confirm;
+    const isLossy = isForRelay ? !this.port.link.ordered : !this.#ordered;
+    if (isLossy) this.#repeatAfter(frame, REPEAT_FIRST_MS, 1);
   }
 
   stopRepeating(): void {
@@ -147,7 +178,7 @@ export class Binding implements ChannelUser, FrameCarrier {
   }
 
   onFrame(frame: ChannelFrame): void {
-    if (frame.type === FrameType.unbind) return this.#onUnbind(errorFromWire(frame.code, frame.reason));
+    if (frame.type === FrameType.unbind) return this.#onUnbind(frame);
     if (this.#phase !== 'bound') {
       // An answer to a BIND that was given up meanwhile: now it is known on which channel to say so.
       if (frame.type === FrameType.bound && this.#remoteChannel === undefined) {
@@ -195,14 +226,19 @@ export class Binding implements ChannelUser, FrameCarrier {
     else if (this.#remoteChannel !== undefined) this.#sayUnbind(code, reason);
   }
 
-  #onUnbind(error: PipevineError | undefined): void {
+  #onUnbind(frame: UnbindFrame): void {
+    const error = errorFromWire(frame.code, frame.reason);
+    // The way has ended, not the pipe.
+    const hasMoved = frame.code === MOVED || (this.#relayed && frame.code === 'unreachable');
     const wasBound = this.#phase === 'bound';
     // The answer lets the other side give its channel to another.
     if (wasBound && this.#remoteChannel !== undefined) {
       this.send({ type: FrameType.unbind, channel: this.#remoteChannel, code: DONE, reason: '' });
     }
     this.#over();
-    if (wasBound) this.#owner.onUnbind(error);
+    if (!wasBound) return;
+    if (hasMoved) this.#owner.onLinkClosed(error);
+    else this.#owner.onUnbind(error);
   }
 
   #sayUnbind(code: string, reason: string): void {

@@ -34,16 +34,16 @@ test('several losses of one round count once', () => {
   control.onLost(PACKET, 19, 22);
   expect(control.windowBytes).toBe(5_000);
   control.onLost(PACKET, 21, 30);
-  expect(control.windowBytes).toBe(2_500);
+  expect(control.windowBytes).toBe(4_000);
 });
 
-test('the window never falls below two packets, and does not grow while it is not used', () => {
+test('the window never falls below four packets, and does not grow while it is not used', () => {
   const control = new CongestionControl(PACKET);
   for (let i = 0; i < 10; i++) control.onLost(0, i * 10 + 1, i * 10 + 2);
-  expect(control.windowBytes).toBe(2_000);
+  expect(control.windowBytes).toBe(4_000);
   control.onPersistentCongestion();
-  expect(control.windowBytes).toBe(2_000);
+  expect(control.windowBytes).toBe(4_000);
   control.onSent(PACKET);
   control.onAcknowledged(PACKET, 1_000, false);
-  expect(control.windowBytes).toBe(2_000);
+  expect(control.windowBytes).toBe(4_000);
 });

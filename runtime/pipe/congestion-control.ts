@@ -1,6 +1,11 @@
-/** First window and smallest one, in packets (RFC 9002 section 7.2). */
+/** First window, in packets (RFC 9002 section 7.2). */
 const INITIAL_WINDOW_PACKETS = 10;
-const MINIMUM_WINDOW_PACKETS = 2;
+
+/**
+ * Smallest window, in packets. RFC 9002 recommends two, but lets others be chosen; with four, as BBR has it, a loss still
+ * shows by three later packets. With two each one costs a timeout on a path that loses much.
+ */
+const MINIMUM_WINDOW_PACKETS = 4;
 
 /** How much may be under way on a path of unknown capacity: NewReno as RFC 9002 section 7 has it. No clock, no I/O. */
 export class CongestionControl {
@@ -28,6 +33,11 @@ export class CongestionControl {
     return this.#bytesInFlight < this.#windowBytes;
   }
 
+  /** Whether the window still doubles every round trip. */
+  get isSlowStart(): boolean {
+    return this.#windowBytes < this.#thresholdBytes;
+  }
+
   onSent(bytes: number): void {
     this.#bytesInFlight += bytes;
   }
@@ -36,7 +46,7 @@ export class CongestionControl {
   onAcknowledged(bytes: number, sentMs: number, wasLimited: boolean): void {
     this.#bytesInFlight -= bytes;
     if (!wasLimited || sentMs <= this.#recoveryStartMs) return;
-    if (this.#windowBytes < this.#thresholdBytes) this.#windowBytes += bytes;
+    if (this.isSlowStart) this.#windowBytes += bytes;
     else this.#windowBytes += (this.#packetBytes * bytes) / this.#windowBytes;
   }
 

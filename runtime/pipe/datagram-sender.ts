@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../platform/clock.ts';
 import { CongestionControl } from './congestion-control.ts';
 import type { Acknowledgement, FrameCarrier, FrameSender, PumpResult } from './frame-carrier.ts';
 import type { Credit } from './ordered-sender.ts';
+import { Pacer } from './pacer.ts';
 import { FRAME_COST_BYTES } from './pipe-defaults.ts';
 import { RoundTrip } from './round-trip.ts';
 import type { SendBuffer } from './send-buffer.ts';
@@ -9,8 +10,14 @@ import type { SendBuffer } from './send-buffer.ts';
 /** A packet is lost when one sent so many packets later was acknowledged (RFC 9002 section 6.1.1). */
 const PACKET_THRESHOLD = 3;
 
-/** Probes in vain after which the path counts as congested for long. */
-const PERSISTENT_PROBES = 3;
+/** Probes come in pairs, so that one of the two and its ACK get through a path that loses much (RFC 9002 section 6.2.4). */
+const PROBES_A_TIMEOUT = 2;
+
+/** What part of the round trip lies between the two: enough that they do not share a packet, or a burst of losses. */
+const PROBE_SPACING = 1 / 8;
+
+/** Timeouts in vain after which the path counts as congested for long. */
+const PERSISTENT_TIMEOUTS = 3;
 
 /** A timer set for a moment may read a time that is short of it by rounding. */
 const ROUNDING_MS = 0.001;
@@ -35,6 +42,7 @@ export class DatagramSender implements FrameSender {
   readonly #clock: Clock;
   readonly #congestion: CongestionControl;
   readonly #roundTrip = new RoundTrip();
+  readonly #pacer: Pacer;
   /** In the order in which they were sent last. */
   readonly #flights = new Map<number, Flight>();
   /** Frames beyond the buffer's first that the other side has. */
@@ -52,6 +60,8 @@ export class DatagramSender implements FrameSender {
   /** When the probe timeout began to run: at the last frame sent, the last ACK, the last probe. */
   #armedMs: number;
   #timer: Timer | undefined;
+  /** Set while the pacer holds something back. */
+  #paceTimer: Timer | undefined;
   #stopped = false;
 
   constructor(buffer: SendBuffer, carrier: FrameCarrier, credit: Credit, clock: Clock) {
@@ -62,6 +72,7 @@ export class DatagramSender implements FrameSender {
     this.#congestion = new CongestionControl(carrier.maxPayloadBytes);
     this.#next = buffer.first;
     this.#armedMs = clock.monotonicMs();
+    this.#pacer = new Pacer(carrier.maxPayloadBytes, this.#armedMs);
   }
 
   get sentTo(): number {
@@ -97,6 +108,12 @@ export class DatagramSender implements FrameSender {
         result = 'credit';
         break;
       }
+      if (this.#probeBytes <= 0 && this.#mustWait(sequence)) {
+        // Without pacing the window would be full (RFC 9002 section 7.8).
+        this.#wasLimited = true;
+        result = 'credit';
+        break;
+      }
       left -= this.#send(sequence);
     }
     this.#setTimer();
@@ -106,18 +123,14 @@ export class DatagramSender implements FrameSender {
   acknowledged(acknowledgement: Acknowledgement): void {
     const now = this.#clock.monotonicMs();
     this.#armedMs = now;
-    let progress = false;
+    let newest: Flight | undefined;
     for (const [sequence, flight] of this.#flights) {
       // Frames are few: the congestion window bounds them.
       if (sequence >= acknowledgement.next && !covers(acknowledgement.ranges, sequence)) continue;
       this.#flights.delete(sequence);
       this.#congestion.onAcknowledged(flight.cost, flight.sentMs, this.#wasLimited);
       if (sequence >= acknowledgement.next) this.#received.add(sequence);
-      if (flight.packet > this.#largestAcknowledged) {
-        this.#largestAcknowledged = flight.packet;
-        if (!flight.again) this.#roundTrip.sample(now - flight.sentMs);
-      }
-      progress = true;
+      if (newest === undefined || flight.packet >= newest.packet) newest = flight;
     }
     for (const sequence of this.#lost) {
       if (covers(acknowledgement.ranges, sequence)) this.#received.add(sequence);
@@ -125,7 +138,12 @@ export class DatagramSender implements FrameSender {
     for (const sequence of this.#received) {
       if (sequence < acknowledgement.next) this.#received.delete(sequence);
     }
-    if (progress) {
+    if (newest !== undefined) {
+      // Only the newest was acknowledged without delay: the ACKs for the others may have been lost.
+      if (newest.packet > this.#largestAcknowledged) {
+        this.#largestAcknowledged = newest.packet;
+        if (!newest.again) this.#roundTrip.sample(now - newest.sentMs);
+      }
       this.#probes = 0;
       this.#probeBytes = 0;
     }
@@ -136,6 +154,7 @@ export class DatagramSender implements FrameSender {
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
+    this.#paceTimer?.cancel();
   }
 
   #nextToSend(): number | undefined {
@@ -161,8 +180,27 @@ export class DatagramSender implements FrameSender {
     this.#armedMs = this.#clock.monotonicMs();
     this.#flights.set(sequence, { packet: this.#packet, sentMs: this.#armedMs, cost, again });
     this.#congestion.onSent(cost);
+    this.#pacer.onSent(cost);
     this.#carrier.sendData(payload, sequence, this.#buffer.more(sequence));
     return cost;
+  }
+
+  /** Whether the pacer holds the next frame back; then it is sent when its time has come. */
+  #mustWait(sequence: number): boolean {
+    const fits = this.#packetBytes + this.#costOf(sequence) <= this.#carrier.maxPayloadBytes;
+    if (this.#packetBytes > 0 && fits) return false;
+    if (this.#paceTimer !== undefined) return true;
+    const waitMs = this.#pacer.waitMs(this.#clock.monotonicMs(), {
+      windowBytes: this.#congestion.windowBytes,
+      isSlowStart: this.#congestion.isSlowStart,
+      roundTripMs: this.#roundTrip.measuredMs,
+    });
+    if (waitMs === 0) return false;
+    this.#paceTimer = this.#clock.setTimer(waitMs, () => {
+      this.#paceTimer = undefined;
+      if (!this.#stopped && this.pump(Infinity) === 'link') this.#carrier.wantTurn();
+    });
+    return true;
   }
 
   /** A turn's end sends the record whatever it holds. */
@@ -208,10 +246,16 @@ export class DatagramSender implements FrameSender {
       break;
     }
     if (deadline === undefined && (this.#flights.size > 0 || this.#nextToSend() !== undefined)) {
-      deadline = this.#armedMs + this.#roundTrip.probeTimeoutMs(this.#probes);
+      deadline = this.#armedMs + this.#probeWaitMs();
     }
     if (deadline === undefined) return;
     this.#timer = this.#clock.setTimer(Math.max(0, deadline - now), () => this.#onTimer());
+  }
+
+  #probeWaitMs(): number {
+    const timeoutMs = this.#roundTrip.probeTimeoutMs(Math.floor(this.#probes / PROBES_A_TIMEOUT));
+    const isFirst = this.#probes % PROBES_A_TIMEOUT === 0;
+    return isFirst ? timeoutMs : Math.max(1, (this.#roundTrip.measuredMs ?? timeoutMs) * PROBE_SPACING);
   }
 
   #onTimer(): void {
@@ -244,7 +288,7 @@ export class DatagramSender implements FrameSender {
     }
     this.#lost.sort((a, b) => a - b);
     this.#probeBytes = Math.max(bytes, 1);
-    if (this.#probes === PERSISTENT_PROBES) this.#congestion.onPersistentCongestion();
+    if (this.#probes === PERSISTENT_TIMEOUTS * PROBES_A_TIMEOUT) this.#congestion.onPersistentCongestion();
   }
 
   #costOf(sequence: number): number {

@@ -34,6 +34,7 @@ export class Inbox {
   #unacknowledgedFrames = 0;
   #urgent = false;
   #duplicates = 0;
+  #intact = true;
 
   constructor(init: InboxInit) {
     this.#init = init;
@@ -49,6 +50,11 @@ export class Inbox {
   /** What the sender was allowed last: a total of cost since the pipe began. */
   get limit(): number {
     return this.#limit;
+  }
+
+  /** Whether a payload that was refused can still be asked for again. */
+  get isIntact(): boolean {
+    return this.#intact;
   }
 
   /** Frames that came again. */
@@ -146,17 +152,32 @@ export class Inbox {
 
   #take(payload: Uint8Array, more: boolean): void {
     const cost = payload.length + FRAME_COST_BYTES;
+    if (this.#receivedCost + cost > this.#limit) this.#refuseExcess();
     this.#receivedCost += cost;
-    if (this.#receivedCost > this.#limit) this.#refuseExcess();
     this.#next++;
     this.#unacknowledgedFrames++;
-    if (!more && this.#assemblyCost === 0) return this.#init.deliver(payload, cost);
+    if (!more && this.#assemblyCost === 0) return this.#deliverAlone(payload, cost);
     this.#assemblyCost += cost;
     this.#assembly.append(payload);
     if (more) return;
     const whole = this.#assemblyCost;
     this.#assemblyCost = 0;
+    // Should it be refused: fragments of it are acknowledged, so the sender does not have it any more.
+    this.#intact = false;
     this.#init.deliver(this.#assembly.take(), whole);
+    this.#intact = true;
+  }
+
+  /** A payload that is refused counts as not received: over another link it may come as it was sent. */
+  #deliverAlone(payload: Uint8Array, cost: number): void {
+    try {
+      this.#init.deliver(payload, cost);
+    } catch (error) {
+      this.#receivedCost -= cost;
+      this.#next--;
+      this.#unacknowledgedFrames--;
+      throw error;
+    }
   }
 
   #takeEarly(): void {

@@ -23,6 +23,8 @@ export interface ChannelUser {
   acknowledge(): void;
   pump(turnBytes: number): PumpResult;
   onLinkClosed(error: PipevineError | undefined): void;
+  /** The BIND that it accepted came again, or another for its channel: the answer was lost, perhaps. */
+  bindAgain?(frame: BindFrame): void;
 }
 
 export interface LinkPortInit {

@@ -66,10 +66,11 @@ export class Outbox {
 
   /**
    * Goes on over a link, from `next`, the first frame that the other side has not got. Throws `protocol` when it cannot
-   * be so.
+   * be so. `overtaken`: acknowledgements are proven, so one that says more than `next` has overtaken it.
    */
-  bind(carrier: FrameCarrier, next: number, limit: number): void {
+  bind(carrier: FrameCarrier, told: number, limit: number, overtaken: boolean): void {
     this.unbind();
+    const next = overtaken ? Math.max(told, this.#buffer.first) : told;
     if (next < this.#buffer.first || next > this.#sentTo) {
       throw new PipevineError(
         'protocol',

@@ -9,6 +9,7 @@ import type { Clock, Timer } from '../platform/clock.ts';
 import type { Crypto } from '../platform/crypto.ts';
 import type { Random } from '../platform/random.ts';
 import { type BindFrame, type BoundFrame, type ConfirmFrame, FrameType, PipeSecurityCode } from '../wire/frame.ts';
+import type { BindForwarder } from './bind-forwarder.ts';
 import { Binding, type BindingOwner } from './binding.ts';
 import type { PumpResult } from './frame-carrier.ts';
 import type { LinkPort } from './link-port.ts';
@@ -20,6 +21,7 @@ import { PipeHandshake } from './pipe-handshake.ts';
 import { kindOfCode } from './pipe-kind.ts';
 import type { PipeRegistry } from './pipe-registry.ts';
 import type { PipeSession } from './pipe-session.ts';
+import { asksForRelay, type RelayedPath, readRelayedPath } from './relayed-path.ts';
 import { resumeField } from './resume-attempt.ts';
 import { decodeSessionField, encodeSessionField, type SessionField } from './session-field.ts';
 
@@ -43,16 +45,25 @@ export interface PipeAcceptorInit {
   readonly identity: Identity;
   readonly hosted: { find(peer: PeerId): Identity | undefined };
   readonly groups: GroupDirectory;
+  /** Absent in a peer that relays nothing. */
+  readonly forwarder?: BindForwarder;
+  readonly portTo: (neighbour: PeerId) => LinkPort | undefined;
   readonly listeners: Listeners;
   readonly registry: PipeRegistry;
   readonly makePipe: (accepted: AcceptedPipe) => PipeEnd;
   readonly onError: (error: unknown) => void;
 }
 
-/** A BIND that may go on: everything was checked that can be before the binder has proven who it is. */
-interface Request {
+/** A BIND for this peer or one that it hosts; its session is as the binder wrote it. */
+interface Arrival {
   readonly port: LinkPort;
   readonly frame: BindFrame;
+  /** How it came, when over relays. */
+  readonly path: RelayedPath | undefined;
+}
+
+/** A BIND that may go on: everything was checked that can be before the binder has proven who it is. */
+interface Request extends Arrival {
   readonly identity: Identity;
   readonly source: PeerId;
   readonly access: GroupAccess;
@@ -73,30 +84,45 @@ export class PipeAcceptor {
     return this.#refused;
   }
 
-  onBind(port: LinkPort, frame: BindFrame): void {
-    const known = port.accepted(frame.channel);
-    if (known !== undefined) {
-      // It comes again because the answer was lost; a binding answers for itself.
-      if (known instanceof Binding) known.answerAgain(frame.pipe);
-      return;
-    }
+  onBind(port: LinkPort, bind: BindFrame): void {
+    const known = port.accepted(bind.channel);
+    // It comes again because the answer was lost; whoever accepted it answers for itself.
+    if (known !== undefined) return known.bindAgain?.(bind);
     try {
-      const field = decodeSessionField(frame.session);
+      if (this.#forward(port, bind)) return;
+      const { path, session } = readRelayedPath(bind.session);
+      const frame = { ...bind, session };
+      const field = decodeSessionField(session);
       if (port.channels.full) {
         throw new PipevineError(
           'overloaded',
           `This link carries ${port.channels.capacity} pipes, its limit; close some.`,
         );
       }
-      if (field.type === 'resume') this.#resume(port, frame, field);
-      else this.#bind(port, frame, field);
+      if (field.type === 'resume') this.#resume({ port, frame, path }, field);
+      else this.#bind({ port, frame, path }, field);
     } catch (cause) {
-      this.#refuse(port, frame.channel, cause);
+      this.#refuse(port, bind.channel, cause);
     }
   }
 
-  #bind(port: LinkPort, frame: BindFrame, field: SessionField): void {
-    const request = this.#check(port, frame);
+  /** Whether it was for someone else, and is on its way there. */
+  #forward(port: LinkPort, frame: BindFrame): boolean {
+    const { forwarder, identity, hosted, portTo } = this.#init;
+    if (!asksForRelay(frame.session) || port.isLoopback) return false;
+    const target = peerIdFromBytes(frame.target);
+    if (target === identity.id || hosted.find(target) !== undefined) return false;
+    if (forwarder === undefined) throw new PipevineError('unreachable', 'This peer relays nothing; ask another.');
+    if (frame.security !== PipeSecurityCode.endToEnd) {
+      throw new PipevineError('refused', 'A pipe over relays needs a session of its own.');
+    }
+    forwarder.forward(port, frame, portTo);
+    return true;
+  }
+
+  #bind(arrival: Arrival, field: SessionField): void {
+    const request = this.#check(arrival);
+    const { port, frame } = arrival;
     const existing = this.#init.registry.get('acceptor', frame.pipe);
     if (frame.security === PipeSecurityCode.link) {
       if (field.type !== 'link')
@@ -116,7 +142,8 @@ export class PipeAcceptor {
   }
 
   /** What can be checked at once: who is meant, the group, the name, the kind, and whether there is room. */
-  #check(port: LinkPort, frame: BindFrame): Request {
+  #check(arrival: Arrival): Request {
+    const { port, frame } = arrival;
     const { identity: own, hosted, groups, listeners, registry } = this.#init;
     const target = peerIdFromBytes(frame.target);
     const source = peerIdFromBytes(frame.source);
@@ -139,7 +166,7 @@ export class PipeAcceptor {
     const kind = kindOfCode(frame.kind);
     const nobody: Listener = { kinds: [], capability: undefined, onPipe: () => {} };
     const isKind = listener?.kinds === undefined || listener.kinds.includes(kind);
-    const request = { port, frame, identity, source, access, listener: isKind ? (listener ?? nobody) : nobody };
+    const request = { ...arrival, identity, source, access, listener: isKind ? (listener ?? nobody) : nobody };
     // Who has a session of its own to set up hears now that it would be in vain; others first show a credential.
     if (frame.security === PipeSecurityCode.endToEnd) this.#requireListener(request);
     return request;
@@ -168,20 +195,21 @@ export class PipeAcceptor {
       session: undefined,
       windowBytes,
     });
-    this.#attach(port, frame, pipe, shown, EMPTY);
+    this.#attach(request, pipe, shown, EMPTY);
     this.#announce(listener, pipe);
   }
 
   /** The binder has not heard our BOUND: its link went down. Nothing has passed, so it binds the same pipe as a new one. */
   #rebindUntouched(request: Request, pipe: PipeEnd): void {
-    const { port, frame, source, identity, access } = request;
+    const { source, identity, access } = request;
     if (pipe.remotePeer !== source || pipe.session !== undefined || !pipe.isUntouched) {
       throw new PipevineError('refused', 'A pipe of this id exists; choose another id.');
     }
-    this.#attach(port, frame, pipe, access.credentialOf(identity.id), EMPTY);
+    this.#attach(request, pipe, access.credentialOf(identity.id), EMPTY);
   }
 
-  #resume(port: LinkPort, frame: BindFrame, field: SessionField & { type: 'resume' }): void {
+  #resume(arrival: Arrival, field: SessionField & { type: 'resume' }): void {
+    const { port, frame } = arrival;
     const pipe = this.#init.registry.get('acceptor', frame.pipe);
     if (pipe === undefined) {
       throw new PipevineError('not-found', 'This pipe is not known here; the peer may have restarted.');
@@ -193,13 +221,7 @@ export class PipeAcceptor {
       const access = this.#init.groups.access(pipe.group);
       if (access === undefined) throw new PipevineError('refused', `Group ${shortGroupId(pipe.group)} was left.`);
       access.verify(pipe.remotePeer, frame.credential);
-      return this.#attach(
-        port,
-        frame,
-        pipe,
-        access.credentialOf(pipe.localPeer),
-        encodeSessionField(resumeField(pipe, 0)),
-      );
+      return this.#attach(arrival, pipe, access.credentialOf(pipe.localPeer), encodeSessionField(resumeField(pipe, 0)));
     }
     const { next, limit } = frame;
     const counter = field.proof?.counter ?? 0;
@@ -209,12 +231,14 @@ export class PipeAcceptor {
     }
     if (counter <= pipe.bindCounter) throw new PipevineError('replayed', 'This resumption was seen before.');
     pipe.bindCounter = counter;
-    this.#attach(port, frame, pipe, EMPTY, encodeSessionField(resumeField(pipe, counter)));
+    this.#attach(arrival, pipe, EMPTY, encodeSessionField(resumeField(pipe, counter)));
   }
 
   /** Answers BOUND and lets the pipe go on over this link. */
-  #attach(port: LinkPort, frame: BindFrame, pipe: PipeEnd, credential: Uint8Array, session: Uint8Array): void {
-    const binding = new Binding(port, this.#init.clock, pipe);
+  #attach(arrival: Arrival, pipe: PipeEnd, credential: Uint8Array, session: Uint8Array): void {
+    const { port, frame, path } = arrival;
+    const binding = new Binding(port, this.#init.clock, pipe, path !== undefined);
+    binding.takePath(path);
     binding.acceptFrom(frame.channel, frame.pipe);
     binding.answer(boundFrame(binding, frame, { ...pipe.flow, credential, session }));
     try {
@@ -273,7 +297,8 @@ class HalfBoundPipe implements BindingOwner {
     this.#handshake.readBegin(message);
     const session = encodeSessionField({ type: 'new', message: this.#handshake.writeIdentity() });
     this.#windowBytes = port.budget.windowFor(init.limits.windowBytes, MIN_WINDOW_BYTES);
-    this.#binding = new Binding(port, init.clock, this);
+    this.#binding = new Binding(port, init.clock, this, request.path !== undefined);
+    this.#binding.takePath(request.path);
     this.#binding.acceptFrom(frame.channel, frame.pipe);
     this.#binding.markHalfBound();
     this.#binding.answer(

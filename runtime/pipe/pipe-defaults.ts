@@ -48,6 +48,21 @@ export const REPEAT_MAX_MS = 2_000;
 /** Wait before a pipe is bound again when the other side, or the link, had no room for it, in ms. */
 export const RESUME_AGAIN_MS = 1_000;
 
+/** Longest wait for an acknowledgement over a relay, in ms, before another path is taken: time for one more within 5 s. */
+export const PATH_SILENCE_MS = 3_000;
+
+/** How long a relay that failed a pipe is the last to be asked for that pipe again, in ms. */
+export const RELAY_REST_MS = 30_000;
+
+/** Wait for a link to the peer itself before a relay is asked, in ms (RFC 8305 section 5 staggers likewise). */
+export const RELAY_STAGGER_MS = 250;
+
+/** Longest wait for a pipe to be bound over one relay while there are others, in ms. */
+export const RELAY_BIND_TIMEOUT_MS = 2_000;
+
+/** Relays of one peer that are looked at, and wanted, for one pipe. */
+export const MAX_RELAYS_PER_PEER = 4;
+
 /** How often UNBIND is repeated before its channel is given back all the same. */
 export const UNBIND_REPEATS = 6;
 

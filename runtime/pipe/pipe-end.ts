@@ -2,18 +2,28 @@ import { PipevineError } from '../error/pipevine-error.ts';
 import type { Credential } from '../group/group-access.ts';
 import type { GroupId } from '../id/group-id.ts';
 import { type PeerId, shortPeerId } from '../id/peer-id.ts';
-import { DONE } from '../link/wire-error.ts';
+import { DONE, errorFromWire } from '../link/wire-error.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
-import { type AckFrame, FrameType } from '../wire/frame.ts';
-import type { Binding, BindingOwner } from './binding.ts';
+import { type AckFrame, type ConfirmFrame, FrameType } from '../wire/frame.ts';
+import { type Binding, type BindingOwner, MOVED } from './binding.ts';
 import { Delivery } from './delivery.ts';
-import type { PumpResult } from './frame-carrier.ts';
+import type { Acknowledgement, PumpResult } from './frame-carrier.ts';
 import { Inbox } from './inbox.ts';
 import { packedBytes } from './message-pack.ts';
 import { Outbox } from './outbox.ts';
 import { Packer } from './packer.ts';
+import { PathWatch } from './path-watch.ts';
 import type { Pipe, PipeKind, WaitOptions } from './pipe.ts';
-import { CLOSE_TIMEOUT_MS, FRAME_COST_BYTES, MAX_WAITERS, type PipeLimits, SEND_TIMEOUT_MS } from './pipe-defaults.ts';
+import {
+  CLOSE_TIMEOUT_MS,
+  FRAME_COST_BYTES,
+  MAX_WAITERS,
+  PATH_SILENCE_MS,
+  type PipeLimits,
+  SEND_TIMEOUT_MS,
+} from './pipe-defaults.ts';
+import type { PipePath } from './pipe-path.ts';
+import { decodePipeReport, encodePipeReport } from './pipe-report.ts';
 import type { PipeSession } from './pipe-session.ts';
 import { UnicastOutbox } from './unicast-outbox.ts';
 import { Waiters } from './waiters.ts';
@@ -38,7 +48,7 @@ export interface PipeEndInit {
   readonly limits: PipeLimits;
   /** What a handler of the application threw. */
   readonly onError: (error: unknown) => void;
-  /** No link carries it any more. */
+  /** No link carries it any more, or it has given up its path over a relay. */
   readonly onSuspended: (pipe: PipeEnd) => void;
   readonly onEnded: (pipe: PipeEnd) => void;
 }
@@ -73,6 +83,7 @@ export class PipeEnd implements Pipe, BindingOwner {
   /** Those who wait for room, and those who wait until all is acknowledged. */
   readonly #senders: Waiters;
   readonly #flushers: Waiters;
+  readonly #watch: PathWatch;
   readonly #maxMessageBytes: number;
   #credential: Credential | undefined;
   #state: 'open' | 'closing' | 'ended' = 'open';
@@ -82,6 +93,8 @@ export class PipeEnd implements Pipe, BindingOwner {
   #error: PipevineError | undefined;
   #resolveClosed: (error: PipevineError | undefined) => void = () => {};
   #dropped = 0;
+  /** Whether the other end has said something that only it can say. */
+  #confirmed = false;
   /** The last message did not fit: whoever waits is woken when there is room for many. */
   #isFull = false;
 
@@ -108,6 +121,20 @@ export class PipeEnd implements Pipe, BindingOwner {
       onConsumed: (cost) => this.#inbox?.consumed(cost),
       onConsumedLater: (cost) => this.#onConsumed(cost),
       onError: init.onError,
+    });
+    this.#watch = new PathWatch({
+      clock: init.clock,
+      silenceMs: PATH_SILENCE_MS,
+      isWaiting: () => this.#outbox?.isEmpty === false,
+      onSilence: () => {
+        const peer = shortPeerId(this.remotePeer);
+        this.#leavePath(
+          new PipevineError(
+            'timeout',
+            `Peer ${peer} has acknowledged nothing over this relay for ${PATH_SILENCE_MS} ms.`,
+          ),
+        );
+      },
     });
     const maxFrameBytes = 1_024;
     if (init.kind === 'unicast') {
@@ -137,6 +164,14 @@ export class PipeEnd implements Pipe, BindingOwner {
 
   get connected(): boolean {
     return this.#binding !== undefined;
+  }
+
+  get path(): PipePath | undefined {
+    const binding = this.#binding;
+    if (binding === undefined) return undefined;
+    const via = binding.port.link.remotePeer;
+    if (binding.relayed) return { via, type: 'relayed' };
+    return { via, type: via === this.remotePeer || binding.port.isLoopback ? 'direct' : 'hosted' };
   }
 
   get ended(): boolean {
@@ -215,13 +250,15 @@ export class PipeEnd implements Pipe, BindingOwner {
 
   /** Goes on over a link. Throws `protocol` when the two sides do not fit together. */
   attach(binding: Binding, next: number, limit: number): void {
-    this.#binding?.unbind(DONE, 'The pipe has moved to another link.');
+    this.#binding?.unbind(MOVED, 'The pipe has moved to another link.');
+    this.#watch.stop();
     this.#resumeTimer?.cancel();
     this.#binding = binding;
     binding.owner = this;
     this.#inbox?.moveTo(binding.port.budget);
     this.#unicast?.bind(binding);
-    this.#outbox?.bind(binding, next, limit);
+    this.#outbox?.bind(binding, next, limit, this.session !== undefined);
+    this.#watchPath();
     this.#progress();
   }
 
@@ -232,29 +269,60 @@ export class PipeEnd implements Pipe, BindingOwner {
       if (this.#inbox !== undefined) this.#inbox.accept(sequence, payload, more, binding.ordered);
       else this.#onUnicast(payload, sequence, more);
     } catch (error) {
-      this.#failWith(error);
+      this.#failOrLeave(error);
     }
   }
 
   onAck(frame: AckFrame): void {
+    if (this.session === undefined) this.#acknowledged(frame, frame.limit);
+    // Whoever carries the frames could have written it.
+    else this.#dropped++;
+  }
+
+  onConfirm(frame: ConfirmFrame): void {
+    if (this.session === undefined) return;
+    const report = this.session.openReport(frame.session);
+    if (report !== undefined) return this.onReport(report);
+    this.#dropped++;
+    // CONFIRM as it was when the pipe was bound: the first acknowledgement was lost.
+    if (this.role === 'acceptor' && !this.#confirmed) this.acknowledge();
+  }
+
+  /** What the other end has sealed about what it has received. */
+  onReport(plaintext: Uint8Array): void {
+    this.#confirmed = true;
+    this.#watch.heard();
+    try {
+      const report = decodePipeReport(plaintext);
+      this.#acknowledged(report, report.limit);
+      if (report.ended !== undefined) this.#remoteEnded(errorFromWire(report.ended, ''));
+    } catch (error) {
+      this.#failWith(error);
+    }
+  }
+
+  #acknowledged(acknowledgement: Acknowledgement, limit: number): void {
     if (this.#outbox === undefined) return;
     try {
-      this.#outbox.acknowledge(frame, frame.limit);
+      this.#outbox.acknowledge(acknowledgement, limit);
     } catch (error) {
-      return this.#failWith(error);
+      return this.#failOrLeave(error);
     }
     if (this.#outbox.pump(Infinity) === 'link') this.#binding?.wantTurn();
     this.#progress();
   }
 
-  /** BOUND and CONFIRM that come again over a link that repeats. */
+  /** BOUND that comes again over a link that repeats. */
   onBound(): void {}
-  onConfirm(): void {
-    this.acknowledge();
-  }
 
   onUnbind(error: PipevineError | undefined): void {
+    // A relay can say that too; the other end has sealed it, if it is true.
+    if (this.#binding?.relayed === true) return this.#suspend();
     this.#binding = undefined;
+    this.#remoteEnded(error);
+  }
+
+  #remoteEnded(error: PipevineError | undefined): void {
     const left = this.bufferedBytes;
     const peer = shortPeerId(this.remotePeer);
     const lost = new PipevineError(
@@ -265,7 +333,26 @@ export class PipeEnd implements Pipe, BindingOwner {
   }
 
   onLinkClosed(): void {
+    this.#suspend();
+  }
+
+  /** What a relay has changed or numbered anew is no fault of the other end, unless it has spoilt what cannot be had again. */
+  #failOrLeave(cause: unknown): void {
+    const isSuspect = cause instanceof PipevineError && (cause.code === 'forged' || cause.code === 'protocol');
+    const mayGoOn = this.#binding?.relayed === true && this.#inbox?.isIntact === true;
+    if (isSuspect && mayGoOn) this.#leavePath(cause);
+    else this.#failWith(cause);
+  }
+
+  /** A relay does not do what it should: the pipe goes on over another path. */
+  #leavePath(reason: PipevineError): void {
+    this.#binding?.unbind('unreachable', reason.message);
+    this.#suspend();
+  }
+
+  #suspend(): void {
     this.#binding = undefined;
+    this.#watch.stop();
     this.#outbox?.unbind();
     this.#unicast?.unbind();
     if (this.#state === 'ended') return;
@@ -287,13 +374,22 @@ export class PipeEnd implements Pipe, BindingOwner {
   }
 
   acknowledge(): void {
+    this.#tell(undefined);
+  }
+
+  /** Says what was received, and that the pipe has ended if it has. */
+  #tell(ended: string | undefined): void {
     const binding = this.#binding;
     const inbox = this.#inbox;
     if (binding?.remoteChannel === undefined) return;
     try {
       const limit = inbox?.grant() ?? 0;
       const next = inbox?.next ?? 0;
-      binding.send({ type: FrameType.ack, channel: binding.remoteChannel, next, limit, ranges: inbox?.ranges() ?? [] });
+      const channel = binding.remoteChannel;
+      const ranges = inbox?.ranges() ?? [];
+      if (this.session === undefined) return binding.send({ type: FrameType.ack, channel, next, limit, ranges });
+      const session = this.session.sealReport(encodePipeReport({ next, limit, ranges, ended }));
+      binding.send({ type: FrameType.confirm, channel, session });
     } catch (error) {
       this.#failWith(error);
     }
@@ -356,11 +452,18 @@ export class PipeEnd implements Pipe, BindingOwner {
   }
 
   #pushSealed(sealed: Uint8Array, number: number): void {
-    if (this.#outbox !== undefined) return this.#outbox.pushOwned(sealed);
+    if (this.#outbox !== undefined) {
+      this.#outbox.pushOwned(sealed);
+      return this.#watchPath();
+    }
     const unicast = this.#unicast;
     // The link may have changed to one with smaller frames since the message was taken.
     if (unicast === undefined || sealed.length > unicast.maxFrameBytes || !unicast.push(sealed, number))
       this.#dropped++;
+  }
+
+  #watchPath(): void {
+    if (this.#binding?.relayed === true) this.#watch.sent();
   }
 
   #progress(): void {
@@ -432,6 +535,8 @@ export class PipeEnd implements Pipe, BindingOwner {
     this.#state = 'ended';
     this.#error = error;
     this.#resumeTimer?.cancel();
+    this.#watch.stop();
+    if (this.#binding?.relayed === true) this.#tell(code);
     this.#binding?.unbind(code, reason);
     this.#binding = undefined;
     this.#outbox?.unbind();

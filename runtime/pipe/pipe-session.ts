@@ -1,4 +1,4 @@
-import type { CipherState } from '../link/cipher-state.ts';
+import { CipherState } from '../link/cipher-state.ts';
 import type { SessionCiphers } from '../link/noise-handshake.ts';
 import { ReplayWindow } from '../link/replay-window.ts';
 import type { Crypto } from '../platform/crypto.ts';
@@ -7,6 +7,12 @@ import { SESSION_EPOCH_PAYLOADS, UNICAST_REPLAY_WINDOW } from './pipe-defaults.t
 
 /** A cipher's number that no payload ever has: from it each side derives the key of its resumption proofs. */
 const RESUMPTION_NUMBER = Number.MAX_SAFE_INTEGER - 1;
+
+/** The same for the keys of sealed acknowledgements. */
+const REPORT_NUMBER = Number.MAX_SAFE_INTEGER - 2;
+
+/** Bytes of the number before a sealed acknowledgement. */
+const NUMBER_BYTES = 8;
 
 const RESUME_DOMAIN = new TextEncoder().encode('pipevine/1 pipe resume');
 
@@ -29,6 +35,11 @@ export class PipeSession {
   readonly #crypto: Crypto;
   readonly #sendProofKey: Uint8Array;
   readonly #receiveProofKey: Uint8Array;
+  readonly #sendReports: CipherState;
+  readonly #receiveReports: CipherState;
+  #reportsSent = 0;
+  /** Number of the last acknowledgement that counted. */
+  #lastReport = -1;
   readonly #window = new ReplayWindow(UNICAST_REPLAY_WINDOW);
   #send: CipherState;
   #sent = 0;
@@ -42,8 +53,10 @@ export class PipeSession {
     this.#crypto = crypto;
     this.#send = ciphers.send;
     this.#receive = ciphers.receive;
-    this.#sendProofKey = ciphers.send.sealAt(RESUMPTION_NUMBER, new Uint8Array(32)).slice(0, 32);
-    this.#receiveProofKey = ciphers.receive.sealAt(RESUMPTION_NUMBER, new Uint8Array(32)).slice(0, 32);
+    this.#sendProofKey = keyAt(ciphers.send, RESUMPTION_NUMBER);
+    this.#receiveProofKey = keyAt(ciphers.receive, RESUMPTION_NUMBER);
+    this.#sendReports = new CipherState(crypto, keyAt(ciphers.send, REPORT_NUMBER));
+    this.#receiveReports = new CipherState(crypto, keyAt(ciphers.receive, REPORT_NUMBER));
   }
 
   /** Number of the payload that is sealed next. */
@@ -70,6 +83,26 @@ export class PipeSession {
     return plaintext !== undefined && this.#window.accept(number) ? plaintext : undefined;
   }
 
+  /** Seals an acknowledgement: its number, 8 bytes big-endian, and the ciphertext. */
+  sealReport(plaintext: Uint8Array): Uint8Array {
+    const number = this.#reportsSent++;
+    const sealed = this.#sendReports.sealAt(number, plaintext);
+    const bytes = new Uint8Array(NUMBER_BYTES + sealed.length);
+    new DataView(bytes.buffer).setBigUint64(0, BigInt(number));
+    bytes.set(sealed, NUMBER_BYTES);
+    return bytes;
+  }
+
+  /** Opens an acknowledgement that is newer than all before; undefined when it is older, or does not authenticate. */
+  openReport(bytes: Uint8Array): Uint8Array | undefined {
+    if (bytes.length < NUMBER_BYTES) return undefined;
+    const number = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0));
+    if (!(number > this.#lastReport && number < REPORT_NUMBER)) return undefined;
+    const plaintext = this.#receiveReports.openAt(number, bytes.subarray(NUMBER_BYTES));
+    if (plaintext !== undefined) this.#lastReport = number;
+    return plaintext;
+  }
+
   /** Proof that this side holds the session. */
   proof(claim: ResumeClaim): Uint8Array {
     return this.#crypto.hmacSha256(this.#sendProofKey, encodeClaim(claim));
@@ -94,6 +127,11 @@ export class PipeSession {
     }
     return plaintext;
   }
+}
+
+/** A key that is derived from a direction's first one. */
+function keyAt(cipher: CipherState, number: number): Uint8Array {
+  return cipher.sealAt(number, new Uint8Array(32)).slice(0, 32);
 }
 
 /** Domain, pipe, then three unsigned 64-bit integers, big-endian. */

@@ -4,6 +4,7 @@ import type { Credential } from '../group/group-access.ts';
 import type { GroupId } from '../id/group-id.ts';
 import type { Identity } from '../id/identity.ts';
 import type { PeerId } from '../id/peer-id.ts';
+import type { PipePath } from './pipe-path.ts';
 
 /**
  * `unicast`: unordered, unacknowledged. `reliable`: ordered, acknowledged, flow-controlled, survives a change of route.
@@ -28,6 +29,8 @@ export interface Pipe extends AsyncIterable<Uint8Array> {
   readonly credential: Credential | undefined;
   /** Whether a link carries it now; false while it waits for a new one. */
   readonly connected: boolean;
+  /** How it goes now; undefined while it waits for a link. */
+  readonly path: PipePath | undefined;
   /** Cost in bytes of what was sent and not yet acknowledged. */
   readonly bufferedBytes: number;
   /**

@@ -11,9 +11,11 @@ import type { Crypto } from '../platform/crypto.ts';
 import type { Random } from '../platform/random.ts';
 import { type BindParameters, PipeSecurityCode } from '../wire/frame.ts';
 import { BindAttempt, type BoundPipe } from './bind-attempt.ts';
+import type { BindForwarder } from './bind-forwarder.ts';
 import { LinkPort } from './link-port.ts';
 import { Listeners, requirePipeName } from './listeners.ts';
 import { LoopbackLink } from './loopback-link.ts';
+import { dialPath } from './path-dial.ts';
 import type {
   ConnectInit,
   ListenInit,
@@ -30,10 +32,13 @@ import {
   MIN_WINDOW_BYTES,
   type PipeLimits,
   type PipeLimitsInit,
+  RELAY_BIND_TIMEOUT_MS,
   resolvePipeLimits,
 } from './pipe-defaults.ts';
 import { PipeEnd } from './pipe-end.ts';
 import { codeOfKind, kindOfCode } from './pipe-kind.ts';
+import type { PipePath } from './pipe-path.ts';
+import { PipePaths, type RelaySource } from './pipe-paths.ts';
 import { PipeRegistry } from './pipe-registry.ts';
 import { RequestClient } from './request-client.ts';
 import { RequestServer } from './request-server.ts';
@@ -48,6 +53,10 @@ export interface HostedPeers {
 export interface PipesInit {
   readonly endpoint: Endpoint;
   readonly routes: Pick<RouteSource, 'hostOf'>;
+  /** Default: no relays are asked. */
+  readonly relays?: RelaySource;
+  /** Default: nothing is forwarded for others. */
+  readonly forwarder?: BindForwarder;
   readonly groups: GroupDirectory;
   readonly identity: Identity;
   /** Default: none. */
@@ -70,6 +79,9 @@ export interface PipeBound {
 /** Wait before a link is asked for again that was gone when it was given, in ms. */
 const LINK_LOST_PAUSE_MS = 50;
 
+/** What a relay says when it is the relay that fails, or what it stands before. */
+const RELAY_TROUBLE: readonly string[] = ['unreachable', 'timeout', 'overloaded', 'refused', 'forged', 'protocol'];
+
 const NONE_HOSTED: HostedPeers = { find: () => undefined };
 
 /** Binds pipes over the endpoint's links, and keeps them when the links change. */
@@ -81,6 +93,7 @@ export class Pipes implements PipeService {
   readonly #registry: PipeRegistry;
   readonly #listeners = new Listeners();
   readonly #acceptor: PipeAcceptor;
+  readonly #paths: PipePaths;
   readonly #resumption: Resumption;
   readonly #ports = new Map<Link, LinkPort>();
   readonly #subscription: { unsubscribe(): void };
@@ -100,20 +113,26 @@ export class Pipes implements PipeService {
       limits: this.#limits,
       listeners: this.#listeners,
       registry: this.#registry,
+      portTo: (neighbour) => this.#portTo(neighbour),
       makePipe: (accepted) => this.#makeAccepted(accepted),
       onError: this.#onError,
+    });
+    this.#paths = new PipePaths({
+      ...init,
+      localPeer: init.identity.id,
+      isLinked: (neighbour) => this.#portTo(neighbour)?.closed === false,
     });
     this.#resumption = new Resumption({
       clock: init.clock,
       endpoint: init.endpoint,
       groups: init.groups,
-      hopTo: (peer) => this.#hopTo(peer),
+      paths: this.#paths,
       portOf: (link) => this.#ports.get(link),
     });
     init.endpoint.carry({ handlerOf: (link) => this.#port(link, false) });
     this.#subscription = init.endpoint.subscribe({
       onLinkUp: (link) => this.#resumption.onLinkUp(link),
-      onLinkDown: () => {},
+      onLinkDown: () => this.#resumption.onLinkDown(),
     });
   }
 
@@ -210,6 +229,8 @@ export class Pipes implements PipeService {
     access.credentialOf(identity.id);
     const deadlineMs = clock.monotonicMs() + timeoutMs;
     const firstId = this.#init.random.bytes(16);
+    const refused = new Set<PeerId>();
+    let why: PipevineError | undefined;
     for (let again = 0; ; again++) {
       if (this.#closed) throw new PipevineError('closed', 'The peer shuts down.');
       if (!this.#registry.hasRoom()) {
@@ -219,12 +240,18 @@ export class Pipes implements PipeService {
       if (options.timeoutMs === 0) {
         throw new PipevineError('timeout', `Each link to peer ${shortPeerId(init.peer)} went down while binding.`);
       }
-      const port = await this.#portTo(init.peer, options);
-      if (port === undefined) {
+      const way = await this.#wayTo(init, refused, options).catch((error: unknown) => {
+        // What a relay said of the peer says more than that the peer itself cannot be dialled.
+        throw why ?? error;
+      });
+      if (way === undefined) {
         await pause(clock, LINK_LOST_PAUSE_MS);
         continue;
       }
-      const isUnderLink = port.isLoopback || (port.link.remotePeer === init.peer && identity.id === own.id);
+      const { port, path } = way;
+      const relayed = path.type === 'relayed';
+      const isUnderLink =
+        port.isLoopback || (path.via === init.peer && identity.id === own.id && !this.#mayMove(init, port));
       const parameters: BindParameters = {
         // The other end may have a pipe of this id that nobody confirmed; under the link it would recognise it.
         pipe: isUnderLink || again === 0 ? firstId : this.#init.random.bytes(16),
@@ -235,17 +262,30 @@ export class Pipes implements PipeService {
         kind: codeOfKind(init.kind ?? 'secure'),
         security: isUnderLink ? PipeSecurityCode.link : PipeSecurityCode.endToEnd,
       };
-      const pipe = await this.#bind(port, parameters, init, identity, {
-        ...options,
-        timeoutMs: Math.max(0, deadlineMs - clock.monotonicMs()),
-      });
-      if (pipe !== undefined) return pipe;
+      const leftMs = Math.max(0, deadlineMs - clock.monotonicMs());
+      const timeoutMs = relayed ? Math.min(leftMs, RELAY_BIND_TIMEOUT_MS) : leftMs;
+      try {
+        const pipe = await this.#bind(port, path, parameters, init, identity, { ...options, timeoutMs });
+        if (pipe !== undefined) return pipe;
+      } catch (error) {
+        const another = relayed && error instanceof PipevineError && RELAY_TROUBLE.includes(error.code);
+        if (!another || clock.monotonicMs() >= deadlineMs) throw error;
+        why = error;
+      }
+      if (relayed) refused.add(path.via);
     }
+  }
+
+  /** Whether a pipe that begins over a direct link may have to go on over a relay: only one with a session of its own can. */
+  #mayMove(init: ConnectInit, port: LinkPort): boolean {
+    const kind = init.kind ?? 'secure';
+    return kind !== 'unicast' && !port.isLoopback && this.#paths.relaysOf(init.peer, init.group).length > 0;
   }
 
   /** Binds over one link. Undefined when that link went down meanwhile. */
   async #bind(
     port: LinkPort,
+    path: PipePath,
     parameters: BindParameters,
     init: ConnectInit,
     identity: Identity,
@@ -270,8 +310,16 @@ export class Pipes implements PipeService {
         parameters,
         access,
         windowBytes,
+        relayed: path.type === 'relayed',
         onBound: (outcome) => {
-          const pipe = this.#makeBound(parameters, init, identity, outcome, windowBytes, port.isLoopback);
+          const pipe = this.#makeBound(
+            parameters,
+            init,
+            identity,
+            outcome,
+            windowBytes,
+            port.isLoopback ? undefined : path,
+          );
           resolve(pipe);
           return pipe;
         },
@@ -305,7 +353,7 @@ export class Pipes implements PipeService {
     identity: Identity,
     outcome: BoundPipe,
     windowBytes: number,
-    isLoopback: boolean,
+    path: PipePath | undefined,
   ): PipeEnd {
     const pipe = new PipeEnd({
       ...this.#common(),
@@ -321,7 +369,7 @@ export class Pipes implements PipeService {
       windowBytes,
     });
     this.#registry.add(pipe);
-    if (!isLoopback) this.#resumption.add(pipe, parameters);
+    if (path !== undefined) this.#resumption.add(pipe, parameters, path);
     pipe.attach(outcome.binding, outcome.next, outcome.limit);
     return pipe;
   }
@@ -358,16 +406,25 @@ export class Pipes implements PipeService {
     };
   }
 
-  /** The neighbour over which a peer is reached. */
-  #hopTo(peer: PeerId): PeerId {
-    if (this.#init.endpoint.linkTo(peer) !== undefined) return peer;
-    return this.#init.routes.hostOf(peer) ?? peer;
+  /** The pipes' side of the link to a neighbour, while it is up. */
+  #portTo(neighbour: PeerId): LinkPort | undefined {
+    const link = this.#init.endpoint.linkTo(neighbour);
+    return link && this.#ports.get(link);
   }
 
-  async #portTo(peer: PeerId, options: WaitOptions): Promise<LinkPort | undefined> {
-    if (peer === this.#init.identity.id || this.#hosted.find(peer) !== undefined) return this.#loopbackPort();
-    const link = await this.#init.endpoint.connect(this.#hopTo(peer), options);
-    return this.#ports.get(link);
+  /** Undefined when its link went down again at once. */
+  async #wayTo(
+    { peer, group }: ConnectInit,
+    refused: ReadonlySet<PeerId>,
+    options: WaitOptions,
+  ): Promise<{ readonly port: LinkPort; readonly path: PipePath } | undefined> {
+    if (peer === this.#init.identity.id || this.#hosted.find(peer) !== undefined) {
+      return { port: this.#loopbackPort(), path: { via: this.#init.identity.id, type: 'direct' } };
+    }
+    const { endpoint, clock } = this.#init;
+    const path = await dialPath({ endpoint, clock, paths: this.#paths }, { peer, group, refused }, options);
+    const port = this.#ports.get(path.link);
+    return port && { port, path };
   }
 
   #loopbackPort(): LinkPort {

@@ -5,6 +5,7 @@ import { Binding, type BindingOwner } from './binding.ts';
 import type { PumpResult } from './frame-carrier.ts';
 import type { LinkPort } from './link-port.ts';
 import type { PipeEnd } from './pipe-end.ts';
+import { askingForRelay, readRelayedPath } from './relayed-path.ts';
 import { decodeSessionField, encodeSessionField, type SessionField } from './session-field.ts';
 
 export interface ResumeAttemptInit {
@@ -12,6 +13,8 @@ export interface ResumeAttemptInit {
   readonly clock: Clock;
   readonly pipe: PipeEnd;
   readonly parameters: BindParameters;
+  /** The neighbour is asked to forward. */
+  readonly relayed: boolean;
   /** The credential to show where the link protects the pipe. */
   readonly credential: Uint8Array;
   /** `later`: the other side has no room now. */
@@ -32,14 +35,15 @@ export class ResumeAttempt implements BindingOwner {
     this.port = init.port;
     this.#init = init;
     this.#counter = ++pipe.bindCounter;
-    this.#binding = new Binding(init.port, init.clock, this);
+    const session = encodeSessionField(resumeField(pipe, this.#counter));
+    this.#binding = new Binding(init.port, init.clock, this, init.relayed);
     this.#binding.sendRepeatedly({
       type: FrameType.bind,
       channel: this.#binding.channel,
       ...parameters,
       ...pipe.flow,
       credential,
-      session: encodeSessionField(resumeField(pipe, this.#counter)),
+      session: init.relayed ? askingForRelay(session, init.port.link.maxPayloadBytes) : session,
     });
   }
 
@@ -55,7 +59,9 @@ export class ResumeAttempt implements BindingOwner {
     this.#binding.bindTo(frame.ownChannel);
     const { pipe } = this.#init;
     try {
-      requireProof(pipe, frame, this.#counter);
+      const { path, session } = readRelayedPath(frame.session);
+      this.#binding.takePath(path);
+      requireProof(pipe, { ...frame, session }, this.#counter);
       pipe.attach(this.#binding, frame.next, frame.limit);
       this.#init.onEnded('bound');
     } catch (cause) {
@@ -69,6 +75,8 @@ export class ResumeAttempt implements BindingOwner {
     if (this.#over) return;
     this.#over = true;
     if (error?.code === 'overloaded' || error?.code === 'busy') return this.#init.onEnded('later');
+    // A relay that will not or cannot forward says nothing about the pipe.
+    if (this.#init.relayed && error?.code === 'refused') return this.#init.onEnded('link-lost');
     const restarted = error === undefined || error.code === 'not-found';
     const message = 'The other side restarted and does not know this pipe any more; connect again.';
     this.#init.onEnded(restarted ? new PipevineError('closed', message) : error);

@@ -28,6 +28,11 @@ export class RoundTrip {
     this.#smoothedMs += (ms - this.#smoothedMs) / 8;
   }
 
+  /** Smoothed, in ms; undefined before the first was measured. */
+  get measuredMs(): number | undefined {
+    return this.#measured ? this.#smoothedMs : undefined;
+  }
+
   /** A packet sent so long before another that was acknowledged is lost. */
   get lossDelayMs(): number {
     return Math.max((9 / 8) * Math.max(this.#latestMs, this.#smoothedMs), GRANULARITY_MS);

@@ -31,6 +31,12 @@ export interface Connection {
   /** Stops `onBytes` until `resume`; back-pressure towards the sender where the transport has it. */
   pause(): void;
   resume(): void;
+  /**
+   * Datagrams: says that a packet from `onBytes` is not of this conversation. It goes to the next connection with the same
+   * remote address; where there is none and `begins` says that it may begin a conversation, the listener gets a new one.
+   * So a peer that restarted on its old port is met while the connection with its former life still stands.
+   */
+  decline?(packet: Uint8Array, begins: boolean): void;
   /** Flushes what was written, then closes. Idempotent. */
   close(): void;
   /** Closes at once and drops what was not yet sent. Idempotent. */

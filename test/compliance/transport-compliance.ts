@@ -303,6 +303,49 @@ export function transportCompliance(
         );
       });
 
+      it('meets a conversation that begins anew from the same remote address beside the old one', async () => {
+        const { address, accepted } = await listen();
+        const near = await dial(address);
+        near.start(new RecordingHandler());
+        const [OLD, NEW, NEITHER] = [1, 2, 3];
+        const oldBytes: number[] = [];
+        near.write([Uint8Array.of(OLD)]);
+        await fixture.until(() => accepted.length === 1, 'the first is accepted');
+        const [old] = accepted;
+        old?.start({
+          onBytes: (packet) => {
+            const [byte = 0] = packet;
+            if (byte === OLD) oldBytes.push(byte);
+            else old.decline?.(packet, byte === NEW);
+          },
+          onWritable: () => undefined,
+          onClosed: () => undefined,
+        });
+        near.write([Uint8Array.of(NEITHER)]);
+        await fixture.quiet();
+        expect(accepted).toHaveLength(1);
+        near.write([Uint8Array.of(NEW)]);
+        await fixture.until(() => accepted.length === 2, 'the second is accepted');
+        expect(accepted[1]?.remoteAddress).toBe(old?.remoteAddress);
+        const renewed = new RecordingHandler();
+        accepted[1]?.start({
+          onBytes: (packet) => {
+            renewed.onBytes(packet);
+            // The last in the row: a packet that nobody wants is dropped, and opens no third.
+            accepted[1]?.decline?.(packet, true);
+          },
+          onWritable: () => undefined,
+          onClosed: () => undefined,
+        });
+        near.write([Uint8Array.of(OLD)]);
+        near.write([Uint8Array.of(NEW)]);
+        await fixture.until(() => renewed.chunks.length === 2 && oldBytes.length === 2, 'each gets its own');
+        old?.close();
+        near.write([Uint8Array.of(OLD)]);
+        await fixture.until(() => renewed.chunks.length === 3, 'the second has taken the place of the first');
+        expect(renewed.bytes()).toEqual(Uint8Array.of(NEW, NEW, OLD));
+      });
+
       it('tells packets of one remote from those of another', async () => {
         const { address, accepted } = await listen();
         const first = await dial(address);

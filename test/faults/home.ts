@@ -1,4 +1,5 @@
 import {
+  type CreateGroupInit,
   createEdgePeer,
   type GroupId,
   type Identity,
@@ -9,7 +10,7 @@ import {
 import { nodeCrypto, seededRandom } from '@pipevine/transports';
 import { groupOf } from '../simulator/household.ts';
 import { addressOf, discovered, isServed, timesUntil } from '../simulator/overlay.ts';
-import { type Machine, Simulation } from '../simulator/simulation.ts';
+import { type Machine, type MachineInit, Simulation } from '../simulator/simulation.ts';
 import { HostileMember } from './hostile-member.ts';
 
 export const MINUTE = 60_000;
@@ -27,22 +28,25 @@ export class Home {
   readonly simulation: Simulation;
   readonly gateway: Machine;
   readonly #group: GroupId;
+  readonly #rendezvous: Machine[];
 
   private constructor(simulation: Simulation, gateway: Machine) {
     this.simulation = simulation;
     this.gateway = gateway;
+    this.#rendezvous = [gateway];
     this.#group = groupOf(gateway).id;
   }
 
-  static async make(seed: string): Promise<Home> {
+  static async make(seed: string, init: MachineInit = {}, group: Partial<CreateGroupInit> = {}): Promise<Home> {
     const simulation = new Simulation(seed, { crypto });
     const gateway = await simulation.start('gateway', {
       roles: ['gateway'],
       listen: [addressOf('gateway')],
       rendezvous: 'always',
       localDiscovery: false,
+      ...init,
     });
-    await simulation.clock.run(gateway.peer.createGroup({ name: 'home' }));
+    await simulation.clock.run(gateway.peer.createGroup({ name: 'home', ...group }));
     return new Home(simulation, gateway);
   }
 
@@ -54,7 +58,7 @@ export class Home {
     return this.#group;
   }
 
-  /** An edge that has joined, leases at the gateway, and publishes one item under its name. */
+  /** An edge that has joined, has a lease, and publishes one item under its name. */
   async edge(name: string, roles?: readonly string[], seeds = [this.gateway.name]): Promise<Machine> {
     const machine = await this.simulation.start(name, {
       listen: [addressOf(name)],
@@ -63,7 +67,7 @@ export class Home {
       create: createEdgePeer,
     });
     await this.#join(machine, roles);
-    await timesUntil(this.simulation, [machine], (one) => isServed(one, [this.gateway]), MINUTE);
+    await timesUntil(this.simulation, [machine], (one) => isServed(one, this.#rendezvous), MINUTE);
     await this.clock.run(groupOf(machine).publish({ kind: 'content', key: 'item', name: `item of ${name}` }));
     await this.clock.runFor(1_000);
     return machine;
@@ -79,6 +83,7 @@ export class Home {
       localDiscovery: false,
     });
     await this.#join(machine, ['gateway', 'administrator']);
+    this.#rendezvous.push(machine);
     await this.clock.runFor(10_000);
     return machine;
   }

@@ -91,22 +91,15 @@ export class HostileMember {
   }
 
   /** One query of the resolver, one answer. */
-  async ask(peer: PeerId, handler: string, body: Uint8Array): Promise<Uint8Array> {
-    const pipe = await this.open(peer, 'resolver');
-    try {
-      return await pipe.request(directed(handler, body));
-    } finally {
-      await pipe.close();
-    }
+  ask(peer: PeerId, handler: string, body: Uint8Array): Promise<Uint8Array> {
+    return this.send(peer, directed(handler, body));
   }
 
-  /** All of what is answered to one query, until it ends. */
-  async askAll(peer: PeerId, handler: string, body: Uint8Array): Promise<Uint8Array[]> {
+  /** One request of any kind to a resolver, one answer. */
+  async send(peer: PeerId, request: Uint8Array): Promise<Uint8Array> {
     const pipe = await this.open(peer, 'resolver');
     try {
-      const items: Uint8Array[] = [];
-      for await (const item of pipe.stream(directed(handler, body))) items.push(item);
-      return items;
+      return await pipe.request(request);
     } finally {
       await pipe.close();
     }
@@ -135,8 +128,9 @@ export class HostileMember {
   }
 
   /** A message of anybody, as if it had come by way of this member. */
-  passedOn(signed: Uint8Array): Uint8Array {
-    return encodeCanonical([1, 3, [peerIdToBytes(this.peer)], signed]);
+  passedOn(signed: Uint8Array, origin: PeerId = this.peer): Uint8Array {
+    const path = origin === this.peer ? [origin] : [origin, this.peer];
+    return encodeCanonical([1, 3, path.map(peerIdToBytes), signed]);
   }
 
   #answer(bytes: Uint8Array, asker: PeerId): Promise<Uint8Array> | AsyncIterable<Uint8Array> {

@@ -1,5 +1,5 @@
 import { isIP, connect as netConnect, type Socket } from 'node:net';
-import { type ProxyAddress } from './proxy-settings.ts';
+import type { ProxyAddress } from './proxy-settings.ts';
 import { openTunnel } from './proxy-tunnel.ts';
 import type { WebAddress } from './web-address.ts';
 
@@ -30,6 +30,8 @@ export async function openClientSocket({ target, proxy, tunnel, ca, signal }: Cl
     keepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_MS,
   });
+  // Until its owner listens, and after: an error that nobody hears would end the process. It ends the socket too.
+  socket.on('error', () => undefined);
   const onAbort = (): void => {
     socket.destroy(new Error('given up'));
   };
@@ -39,7 +41,6 @@ export async function openClientSocket({ target, proxy, tunnel, ca, signal }: Cl
     if (proxy !== undefined && (tunnel || target.secure)) await openTunnel(socket, target, proxy);
     return target.secure ? await startTls(socket, target, ca) : socket;
   } catch (error) {
-    socket.on('error', () => undefined);
     socket.destroy();
     throw error;
   } finally {
@@ -58,6 +59,7 @@ async function startTls(socket: Socket, { host }: WebAddress, ca: string | undef
     ...(ca !== undefined && { ca }),
     ALPNProtocols: ['http/1.1'],
   });
+  secured.on('error', () => undefined);
   await whenReady(secured, 'secureConnect');
   return secured;
 }

@@ -40,7 +40,12 @@ export function chooseProxy(
 
 function parseProxyUrl(text: string): ProxyAddress {
   const url = URL.parse(text.includes('://') ? text : `http://${text}`);
-  if (url === null || url.protocol !== 'http:' || url.hostname === '' || (url.pathname !== '/' && url.pathname !== '')) {
+  if (
+    url === null ||
+    url.protocol !== 'http:' ||
+    url.hostname === '' ||
+    (url.pathname !== '/' && url.pathname !== '')
+  ) {
     // The URL may hold a password: not shown.
     throw new PipevineError(
       'invalid-argument',

@@ -7,9 +7,9 @@ import { authorityOf } from './web-address.ts';
 const MAX_HEAD_BYTES = 8 * 1024;
 
 /**
- * Asks a proxy at the other end of `socket` for a tunnel (CONNECT, RFC 9110 section 9.3.6). Afterwards the socket is
- * paused, and what it carries is between this peer and the target. Rejects with `unreachable` and what the proxy said,
- * or with the socket's error; the socket is the caller's to destroy then.
+ * Asks a proxy at the other end of `socket` for a tunnel (CONNECT, RFC 9110 section 9.3.6). Afterwards what the socket
+ * carries is between this peer and the target; it flows, so whoever takes it listens in the same turn. Rejects with
+ * `unreachable` and what the proxy said, or with the socket's error; the socket is the caller's to destroy then.
  */
 export function openTunnel(
   socket: Socket,
@@ -22,7 +22,6 @@ export function openTunnel(
     let head = '';
     const settle = (error?: Error): void => {
       socket.off('data', onData).off('error', settle).off('close', onClose);
-      socket.pause();
       if (error === undefined) resolve();
       else reject(error);
     };
@@ -34,7 +33,9 @@ export function openTunnel(
       const end = head.indexOf('\r\n\r\n', from);
       if (end >= 0) settle(refusal(proxy, authority, head, end));
       else if (head.length > MAX_HEAD_BYTES) {
-        settle(new PipevineError('unreachable', `${nameOf(proxy)} answered more than ${MAX_HEAD_BYTES} bytes of header.`));
+        settle(
+          new PipevineError('unreachable', `${nameOf(proxy)} answered more than ${MAX_HEAD_BYTES} bytes of header.`),
+        );
       }
     };
     socket.on('data', onData).on('error', settle).on('close', onClose);

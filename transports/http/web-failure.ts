@@ -1,14 +1,17 @@
-import { type EndpointAddress, PipevineError } from '@pipevine/runtime';
+import { type EndpointAddress, type ErrorCode, PipevineError } from '@pipevine/runtime';
 import { dialFailure } from '../tcp/tcp-failure.ts';
 
 /** Codes of OpenSSL and Node that mean: the certificate that came is not one to trust for this host. */
 const CERTIFICATE_CODES = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_|HOSTNAME_MISMATCH|INVALID_CA)/;
 const TLS_CODES = /^(ERR_SSL_|EPROTO$)/;
 
+/** What a proxy said, or something that answered in the place of a peer. */
+const SAID_ON_THE_WAY: readonly ErrorCode[] = ['unreachable', 'malformed'];
+
 /** What went wrong on the way to a web server, as an error that says what to do. An error that is one already stays. */
 export function webDialFailure(address: EndpointAddress, cause: unknown): PipevineError {
   if (cause instanceof PipevineError) {
-    if (cause.code !== 'unreachable' || cause.message.includes(address)) return cause;
+    if (!SAID_ON_THE_WAY.includes(cause.code) || cause.message.includes(address)) return cause;
     return new PipevineError('unreachable', `${address} cannot be reached: ${cause.message}`, { cause });
   }
   const error = cause instanceof Error ? cause : new Error(String(cause));

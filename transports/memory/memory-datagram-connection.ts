@@ -60,6 +60,10 @@ export class MemoryDatagramConnection implements Connection {
     this.#socket.process.clock.setTimer(0, () => this.#deliver());
   }
 
+  decline(packet: Uint8Array, begins: boolean): void {
+    if (!this.#closed) this.#socket.decline(this, packet, begins);
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

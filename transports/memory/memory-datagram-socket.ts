@@ -8,12 +8,15 @@ export const MEMORY_DATAGRAM_SCHEME = 'memd';
 /** Remote addresses that one socket keeps apart; packets of further ones are dropped. */
 const MAX_CONNECTIONS = 1024;
 
+/** Connections with one remote address: the one that is, and the one that a restarted peer begins meanwhile. */
+const MAX_PER_REMOTE_ADDRESS = 2;
+
 /** A bound port: tells packets apart by where they come from. */
 export class MemoryDatagramSocket {
   readonly process: MemoryProcess;
   readonly address: EndpointAddress;
   readonly #port: number | undefined;
-  readonly #connections = new Map<EndpointAddress, MemoryDatagramConnection>();
+  readonly #connections = new Map<EndpointAddress, MemoryDatagramConnection[]>();
   #onConnection: ((connection: Connection) => void) | undefined;
 
   constructor(process: MemoryProcess, port: number | undefined, onConnection?: (connection: Connection) => void) {
@@ -26,7 +29,7 @@ export class MemoryDatagramSocket {
 
   connect(remote: EndpointAddress): MemoryDatagramConnection {
     const connection = new MemoryDatagramConnection(this, remote);
-    this.#connections.set(remote, connection);
+    this.#connections.set(remote, [...(this.#connections.get(remote) ?? []), connection]);
     return connection;
   }
 
@@ -48,27 +51,41 @@ export class MemoryDatagramSocket {
   }
 
   forget(connection: MemoryDatagramConnection): void {
-    if (this.#connections.get(connection.remoteAddress) === connection) {
-      this.#connections.delete(connection.remoteAddress);
-    }
+    const { remoteAddress } = connection;
+    const left = (this.#connections.get(remoteAddress) ?? []).filter((other) => other !== connection);
+    if (left.length > 0) this.#connections.set(remoteAddress, left);
+    else this.#connections.delete(remoteAddress);
     this.#releaseIfUnused();
   }
 
+  /** Hands a packet that is not for one connection to the next with the same remote, or to a new one. */
+  decline(connection: MemoryDatagramConnection, bytes: Uint8Array, begins: boolean): void {
+    const { remoteAddress } = connection;
+    const all = this.#connections.get(remoteAddress) ?? [];
+    const next = all[all.indexOf(connection) + 1];
+    if (next !== undefined) next.receive(bytes);
+    else if (begins && all.length < MAX_PER_REMOTE_ADDRESS) this.#accept(remoteAddress, bytes);
+    else this.process.host.network.counters.unheard++;
+  }
+
   #receive(from: EndpointAddress, bytes: Uint8Array): void {
-    let connection = this.#connections.get(from);
-    if (connection === undefined) {
-      const { counters } = this.process.host.network;
-      if (this.#onConnection === undefined) {
-        counters.unheard++;
-        return;
-      }
-      if (this.#connections.size >= MAX_CONNECTIONS) {
-        counters.overflowed++;
-        return;
-      }
-      connection = this.connect(from);
-      this.#onConnection(connection);
+    const known = this.#connections.get(from)?.[0];
+    if (known !== undefined) known.receive(bytes);
+    else this.#accept(from, bytes);
+  }
+
+  #accept(from: EndpointAddress, bytes: Uint8Array): void {
+    const { counters } = this.process.host.network;
+    if (this.#onConnection === undefined) {
+      counters.unheard++;
+      return;
     }
+    if (this.#connections.size >= MAX_CONNECTIONS) {
+      counters.overflowed++;
+      return;
+    }
+    const connection = this.connect(from);
+    this.#onConnection(connection);
     connection.receive(bytes);
   }
 

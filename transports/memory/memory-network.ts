@@ -193,7 +193,7 @@ export class MemoryNetwork {
       this.counters.blocked++;
       return;
     }
-    if (this.chance(conditions.loss)) {
+    if (bytes.length > conditions.maxPacketBytes || this.chance(conditions.loss)) {
       this.counters.lost++;
       return;
     }

@@ -18,6 +18,8 @@ export interface NetworkConditions {
   readonly bytesPerSecond: number;
   /** What waits for a slow path beyond this is dropped (packets); streams wait at the sender. */
   readonly queueBytes: number;
+  /** Packets beyond this vanish without a word, as in a path whose routers say nothing. */
+  readonly maxPacketBytes: number;
   /** How much later a lost part of a stream arrives. */
   readonly retransmitMs: number;
 }
@@ -34,6 +36,7 @@ export const QUIET_LAN: NetworkConditions = {
   cutting: 0,
   bytesPerSecond: Number.POSITIVE_INFINITY,
   queueBytes: 256 * 1024,
+  maxPacketBytes: Number.POSITIVE_INFINITY,
   retransmitMs: 200,
 };
 

@@ -16,6 +16,8 @@ export class TestConnection implements Connection {
   state: 'open' | 'closed' | 'aborted' = 'open';
   /** Turns what was written into what arrives. */
   pass: (bytes: Uint8Array, index: number) => Uint8Array[] = (bytes) => [bytes];
+  /** Set by a test that looks at what is not of this conversation. */
+  decline: (packet: Uint8Array, begins: boolean) => void = () => undefined;
   #peer: TestConnection | undefined;
   #handler: ConnectionHandler | undefined;
   #early: Uint8Array[] = [];

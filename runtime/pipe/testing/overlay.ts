@@ -13,6 +13,8 @@ import type { GroupDirectory } from '../../group/group-access.ts';
 import { type GroupId, WORLD_GROUP } from '../../id/group-id.ts';
 import { type Identity, identityFromSeed } from '../../id/identity.ts';
 import type { PeerId } from '../../id/peer-id.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { BindForwarder } from '../bind-forwarder.ts';
 import type { Pipe, PipeKind } from '../pipe.ts';
 import type { PipeLimitsInit } from '../pipe-defaults.ts';
 import { type HostedPeers, Pipes } from '../pipes.ts';
@@ -32,6 +34,8 @@ export interface TestPeerInit {
   readonly scheme?: 'mem' | 'memd';
   readonly groups?: GroupDirectory;
   readonly hosted?: HostedPeers;
+  /** Makes it a relay. */
+  readonly forwarder?: (clock: Clock) => BindForwarder;
   readonly pipeLimits?: PipeLimitsInit;
   readonly endpointLimits?: EndpointLimitsInit;
   /** A process of a peer that ran before. */
@@ -50,6 +54,8 @@ export class Overlay {
   readonly network: MemoryNetwork;
   readonly addresses = new Map<PeerId, string[]>();
   readonly hosts = new Map<PeerId, PeerId>();
+  /** At which relays a peer says that it leases. */
+  readonly relays = new Map<PeerId, PeerId[]>();
   readonly #seed: number | string;
 
   constructor(seed: number | string = 1, conditions: Partial<NetworkConditions> = {}) {
@@ -79,6 +85,8 @@ export class Overlay {
     const pipes = new Pipes({
       endpoint,
       routes: { hostOf: (peer) => this.hosts.get(peer) },
+      relays: { relaysOf: (peer) => this.relays.get(peer) ?? [] },
+      ...(init.forwarder === undefined ? {} : { forwarder: init.forwarder(process.clock) }),
       groups: init.groups ?? WORLD_ONLY,
       identity,
       clock: process.clock,

@@ -1,0 +1,7 @@
+import type { PeerId } from '../id/peer-id.ts';
+
+/** The neighbour over which a pipe goes: the peer at its other end, the proxy host of either, or a relay. */
+export interface PipePath {
+  readonly via: PeerId;
+  readonly type: 'direct' | 'hosted' | 'relayed';
+}

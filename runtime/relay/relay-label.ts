@@ -1,0 +1,130 @@
+import { DONE } from '../link/wire-error.ts';
+import type { LinkPort } from '../pipe/link-port.ts';
+import { throughRelay } from '../pipe/relayed-path.ts';
+import type { Clock, Timer } from '../platform/clock.ts';
+import { type BindFrame, type BoundFrame, FrameType } from '../wire/frame.ts';
+import type { ByteBudget } from './byte-budget.ts';
+import { RelayChannel } from './relay-channel.ts';
+import { ANSWER_TIMEOUT_MS } from './relay-defaults.ts';
+
+export interface RelayLabelInit {
+  readonly clock: Clock;
+  /** The link over which BIND came, and the one over which it goes on. Both have a channel free. */
+  readonly from: LinkPort;
+  readonly to: LinkPort;
+  /** For what waits for each of them. */
+  readonly fromBudget: ByteBudget;
+  readonly toBudget: ByteBudget;
+  readonly frame: BindFrame;
+  /** The target has answered, or will not any more. Once. */
+  readonly onAnswered: () => void;
+  /** Both channels are free. Once. */
+  readonly onOver: () => void;
+}
+
+/**
+ * One forwarded pipe: two channels, one on the link to each neighbour. Frames go from one to the other as they came but for
+ * the channel number. What they hold is sealed between the pipe's ends.
+ */
+export class RelayLabel {
+  readonly from: RelayChannel;
+  readonly to: RelayChannel;
+  readonly #init: RelayLabelInit;
+  readonly #timer: Timer;
+  #answered = false;
+  /** For a BIND that comes again; until the binder has gone on. */
+  #bound: BoundFrame | undefined;
+  #over = 0;
+
+  /** Throws what `throughRelay` throws. */
+  constructor(init: RelayLabelInit) {
+    const { clock, from, to, frame } = init;
+    this.#init = init;
+    const onwards = { ...frame, session: throughRelay(frame.session, this.#payloadBytes()) };
+    const onOver = (): void => {
+      if (++this.#over === 2) this.#finish();
+    };
+    this.from = new RelayChannel(
+      from,
+      clock,
+      init.fromBudget,
+      {
+        onData: (payload, sequence, more) => {
+          this.#bound = undefined;
+          this.to.sendData(payload, sequence, more);
+        },
+        onFrame: (frame) => {
+          if (frame.type === FrameType.bound) return;
+          this.#bound = undefined;
+          this.to.sendFrame(frame);
+        },
+        onBindAgain: (again) => {
+          if (this.#bound !== undefined && String(again.pipe) === String(frame.pipe)) this.from.bound(this.#bound);
+        },
+        onEnded: (code, reason) => this.to.end(code, reason),
+        onOver,
+      },
+      frame.channel,
+    );
+    this.to = new RelayChannel(
+      to,
+      clock,
+      init.toBudget,
+      {
+        onData: (payload, sequence, more) => this.from.sendData(payload, sequence, more),
+        onFrame: (frame) => {
+          if (frame.type === FrameType.bound) this.#onBound(frame);
+          else this.from.sendFrame(frame);
+        },
+        onBindAgain: () => {},
+        onEnded: (code, reason) => {
+          // Done before it was bound would say nothing to the binder.
+          this.from.end(code === DONE && !this.#answered ? 'unreachable' : code, reason);
+        },
+        onOver: () => {
+          this.#setAnswered();
+          onOver();
+        },
+      },
+      undefined,
+    );
+    this.#timer = clock.setTimer(ANSWER_TIMEOUT_MS, () => {
+      if (!this.#answered) this.end('unreachable', 'The peer did not answer this relay.');
+    });
+    this.to.bind(onwards);
+  }
+
+  /** Ends it at both sides. */
+  end(code: string, reason: string): void {
+    this.from.end(code, reason);
+    this.to.end(code, reason);
+  }
+
+  #onBound(frame: BoundFrame): void {
+    if (this.to.remote !== undefined) return;
+    this.to.bindTo(frame.ownChannel);
+    this.#setAnswered();
+    try {
+      this.#bound = { ...frame, session: throughRelay(frame.session, this.#payloadBytes()) };
+    } catch {
+      // It has come over more relays than may be, or says nonsense about them.
+      return this.end('unreachable', 'The answer to BIND is not well formed.');
+    }
+    this.from.bound(this.#bound);
+  }
+
+  #payloadBytes(): number {
+    return Math.min(this.#init.from.link.maxPayloadBytes, this.#init.to.link.maxPayloadBytes);
+  }
+
+  #setAnswered(): void {
+    if (this.#answered) return;
+    this.#answered = true;
+    this.#init.onAnswered();
+  }
+
+  #finish(): void {
+    this.#timer.cancel();
+    this.#init.onOver();
+  }
+}
