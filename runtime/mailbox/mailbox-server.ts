@@ -180,7 +180,7 @@ export class MailboxServer {
       return { type: 'stored' };
     });
     // What another request is still storing is not yet held.
-    await Promise.all([this.#commit(changes, admitted, []), ...before]);
+    void this.#commit(changes, admitted, []);
     this.#counters.stored += admitted.length;
     return encodePutAnswer(statuses);
   }

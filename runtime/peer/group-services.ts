@@ -104,6 +104,11 @@ export class GroupServices {
       identity,
       pipes,
       endpoint,
+      isKnown: (peer) =>
+        isOwn(peer) ||
+        endpoint.linkTo(peer) !== undefined ||
+        hostOf(peer) !== undefined ||
+        addressesOf(peer).length > 0,
       discovery,
       resolver,
       things: this.#things,

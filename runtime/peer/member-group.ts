@@ -39,6 +39,8 @@ export interface MemberGroupInit {
   readonly groups: Groups;
   readonly pipes: PipeService;
   readonly endpoint: Pick<Endpoint, 'linkTo'>;
+  /** Whether a way to that peer is known: a link, addresses, or its host. */
+  readonly isKnown: (peer: PeerId) => boolean;
   readonly resolver: GroupResolver;
   readonly discovery: Discovery;
   readonly things: GroupThings;
@@ -49,6 +51,9 @@ export interface MemberGroupInit {
   readonly clock: Clock;
 }
 
+/** Deadline of binding a pipe, and of that the part for finding a peer that was never heard of, ms. */
+const CONNECT_TIMEOUT_MS = 10_000;
+const LOCATE_TIMEOUT_MS = 2_000;
 /** Services of the group itself, on pipes and on the resolver. */
 const RESERVED = ['resolver', 'thing'];
 const RESERVED_HANDLERS = ['discovery', 'rendezvous', 'group', 'peerinfo'];
@@ -115,7 +120,7 @@ export class MemberGroup implements PeerGroup {
   }
 
   connect(init: Omit<ConnectInit, 'group'>): Promise<Pipe> {
-    return this.#open().pipes.connect({ ...init, group: this.id });
+    return this.#located(init, (wait) => this.#open().pipes.connect({ ...init, ...wait, group: this.id }));
   }
 
   serve(init: Omit<ListenInit, 'group'>, handler: RequestHandler): PipeListener {
@@ -125,7 +130,7 @@ export class MemberGroup implements PeerGroup {
   }
 
   requester(init: Omit<ConnectInit, 'group' | 'kind'>): Promise<RequestPipe> {
-    return this.#open().pipes.requester({ ...init, group: this.id });
+    return this.#located(init, (wait) => this.#open().pipes.requester({ ...init, ...wait, group: this.id }));
   }
 
   expose(thing: ThingInit, handlers: ThingHandlers): Promise<ExposedThing> {
@@ -206,7 +211,7 @@ export class MemberGroup implements PeerGroup {
   }
 
   peerInfo(peer: PeerId, options?: WaitOptions): Promise<PeerInfo> {
-    return this.#open().info.ask(peer, options);
+    return this.#located({ ...options, peer }, (wait) => this.#open().info.ask(peer, { ...options, ...wait }));
   }
 
   rendezvous(): RendezvousStatus {
@@ -246,6 +251,20 @@ export class MemberGroup implements PeerGroup {
   #named<T extends { readonly name: string }>(init: T): T {
     if (RESERVED.includes(init.name)) throw taken(init.name);
     return init;
+  }
+
+  /** Looks for a peer of which no way is known yet, within the same deadline, then goes on. */
+  async #located<T>({ peer, ...wait }: WaitOptions & { readonly peer: PeerId }, go: (wait: WaitOptions) => Promise<T>) {
+    const { isKnown, discovery, clock } = this.#open();
+    const { signal, timeoutMs = CONNECT_TIMEOUT_MS } = wait;
+    if (isKnown(peer)) return go({});
+    const startedMs = clock.monotonicMs();
+    const looking = { timeoutMs: Math.min(timeoutMs, LOCATE_TIMEOUT_MS), ...(signal && { signal }) };
+    for (const kind of ['peer', 'delegation'] as const) {
+      if (isKnown(peer)) break;
+      for await (const _ of discovery.find({ kind, group: this.id, publisher: peer, limit: 1 }, looking)) break;
+    }
+    return go({ timeoutMs: Math.max(1, timeoutMs - (clock.monotonicMs() - startedMs)) });
   }
 
   get #membership(): GroupMembership | undefined {

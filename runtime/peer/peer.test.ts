@@ -1,5 +1,13 @@
-import { MemoryNetwork, MemoryStorage, memoryPlatform, seededRandom, VirtualClock } from '@pipevine/transports';
+import {
+  MemoryNetwork,
+  MemoryStorage,
+  memoryPlatform,
+  nodeCrypto,
+  seededRandom,
+  VirtualClock,
+} from '@pipevine/transports';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { identityFromSeed } from '../id/identity.ts';
 import type { ObservationNotice, ThingSummary } from '../thing/thing.ts';
 import type { JsonValue, ThingInit } from '../thing/thing-description.ts';
 import { createEdgePeer } from './create-edge-peer.ts';
@@ -39,6 +47,8 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   for await (const item of items) found.push(item);
   return found;
 }
+
+const createdId = (name: string) => identityFromSeed(nodeCrypto, seededRandom(`seed of ${name}`).bytes(32)).id;
 
 async function pair(): Promise<{ a: Machine; b: Machine; home: PeerGroup; there: PeerGroup }> {
   const a = await gateway();
@@ -82,6 +92,27 @@ beforeEach(() => {
 });
 
 describe('a member whose rights are changed', () => {
+  it('binds a pipe to a member that it has never heard of, by asking its neighbours for the way', async () => {
+    const { a, home, there } = await pair();
+    const addresses = a.peer.addresses;
+    const far = await boot('far', { localDiscovery: false });
+    const code = await clock.run(a.peer.invite(home.id));
+    const atFar = await clock.run(far.peer.join(code, { addresses }));
+    await clock.runFor(2_000);
+    there.serve({ name: 'echo' }, async (body) => body);
+    const target = [...a.peer.status().links].map(({ peer }) => peer).find((peer) => peer !== far.peer.id);
+    expect(target).toBeDefined();
+    if (target === undefined) return;
+    const pipe = await clock.run(atFar.requester({ peer: target, name: 'echo' }));
+    expect(await clock.run(pipe.request(Uint8Array.of(7)))).toEqual(Uint8Array.of(7));
+    const nobody = createdId('nobody');
+    const started = clock.monotonicMs();
+    await expect(clock.run(atFar.requester({ peer: nobody, name: 'echo', timeoutMs: 5_000 }))).rejects.toMatchObject({
+      code: 'unreachable',
+    });
+    expect(clock.monotonicMs() - started).toBeLessThanOrEqual(5_000);
+  });
+
   it('has the new ones at once, though nobody lets it in with the old ones', async () => {
     const { a, b, home, there } = await pair();
     await clock.runFor(2_000);

@@ -3,7 +3,9 @@ import { WORLD_GROUP } from '../id/group-id.ts';
 import type { Link } from '../link/link.ts';
 import type { Pipe } from '../pipe/pipe.ts';
 import { bindPair, codeOf, cutLinks, numbered, numberOf, Overlay, type TestPeer } from '../pipe/testing/overlay.ts';
+import type { Clock } from '../platform/clock.ts';
 import { FrameType } from '../wire/frame.ts';
+import { RelayForwarder } from './relay-forwarder.ts';
 import { makeReachable, startClient, startRelay } from './testing/relayed-overlay.ts';
 
 const FAST = { delayMs: 2 };
@@ -224,6 +226,29 @@ describe('a relayed pipe', () => {
     await exchange(overlay, pipes, [10]);
   });
 
+  test('is not forwarded in a group that the relay does not serve', async () => {
+    const overlay = new Overlay(1, FAST);
+    const forwarder = (clock: Clock) => new RelayForwarder({ clock });
+    const relay = await overlay.peer('r', { forwarder });
+    const a = await startClient(overlay, 'a', [relay]);
+    const b = await startClient(overlay, 'b', [relay]);
+    const connecting = a.pipes.connect({ peer: b.identity.id, group: WORLD_GROUP, name: 'x' });
+    expect(await overlay.clock.run(codeOf(connecting))).toBe('unreachable');
+    expect(relay.pipes.status()['pipe channels of one link']).toMatchObject({ used: 0 });
+  });
+
+  test('ends at a relay when its neighbour is no member any more, and goes on elsewhere', async () => {
+    const overlay = new Overlay(1, FAST);
+    const [r1, r2] = [await startRelay(overlay, 'r1'), await startRelay(overlay, 'r2')];
+    const a = await startClient(overlay, 'a', [r1, r2]);
+    const b = await startClient(overlay, 'b', [r1, r2]);
+    const pipes = await bindPair(overlay, a, b, 'secure');
+    r1.forwarder.endOf(WORLD_GROUP, b.identity.id);
+    await exchange(overlay, pipes, mixed(20));
+    expect(pipes[0].path?.via).toBe(r2.identity.id);
+    expect(r1.forwarder.status()['relayed pipes']).toMatchObject({ used: 0 });
+  });
+
   test('is bound over another relay when the first does not forward', async () => {
     const overlay = new Overlay(1, FAST);
     const [r1, r2] = [await overlay.peer('r1'), await startRelay(overlay, 'r2')];
@@ -266,23 +291,35 @@ describe('a relay that', () => {
     'renumbers frames': (pass) => (channel, payload, sequence, more) =>
       pass(channel, payload, sequence === undefined ? undefined : sequence ^ 1, more),
     'changes small frames': (pass) => (channel, payload, sequence, more) =>
-      pass(channel, payload.map((byte, i) => (i === 0 ? byte ^ 1 : byte)), sequence, more),
+      pass(
+        channel,
+        payload.map((byte, i) => (i === 0 ? byte ^ 1 : byte)),
+        sequence,
+        more,
+      ),
   };
 
-  test.each(Object.keys(HABITS))('%s loses nothing for its clients, and is left within 5 s if nothing passes', async (habit) => {
-    const overlay = new Overlay(1, FAST);
-    const [r1, r2] = [await startRelay(overlay, 'r1'), await startRelay(overlay, 'r2')];
-    const a = await startClient(overlay, 'a', [r1, r2]);
-    const b = await startClient(overlay, 'b', [r1, r2]);
-    const pipes = await bindPair(overlay, a, b, 'secure');
-    const link = linkBetween(r1, b);
-    const make = HABITS[habit];
-    if (make === undefined) throw new Error('no such habit');
-    link.queueData = make(link.queueData.bind(link));
-    const startMs = overlay.clock.monotonicMs();
-    await exchange(overlay, pipes, Array.from({ length: 50 }, (_, i) => 4 + i));
-    expect(overlay.clock.monotonicMs() - startMs).toBeLessThan(5_000);
-  });
+  test.each(Object.keys(HABITS))(
+    '%s loses nothing for its clients, and is left within 5 s if nothing passes',
+    async (habit) => {
+      const overlay = new Overlay(1, FAST);
+      const [r1, r2] = [await startRelay(overlay, 'r1'), await startRelay(overlay, 'r2')];
+      const a = await startClient(overlay, 'a', [r1, r2]);
+      const b = await startClient(overlay, 'b', [r1, r2]);
+      const pipes = await bindPair(overlay, a, b, 'secure');
+      const link = linkBetween(r1, b);
+      const make = HABITS[habit];
+      if (make === undefined) throw new Error('no such habit');
+      link.queueData = make(link.queueData.bind(link));
+      const startMs = overlay.clock.monotonicMs();
+      await exchange(
+        overlay,
+        pipes,
+        Array.from({ length: 50 }, (_, i) => 4 + i),
+      );
+      expect(overlay.clock.monotonicMs() - startMs).toBeLessThan(5_000);
+    },
+  );
 
   test('forges acknowledgements is not believed', async () => {
     const overlay = new Overlay(1, FAST);
@@ -304,6 +341,22 @@ describe('a relay that', () => {
     await overlay.clock.runFor(500);
     expect(binder.bufferedBytes).toBeGreaterThan(0);
     expect(await codeOf(Promise.race([overlay.clock.run(binder.flush({ timeoutMs: 1_000 }))]))).toBe('timeout');
+  });
+
+  test('says that a pipe has ended is not believed', async () => {
+    const overlay = new Overlay(1, FAST);
+    const [r1, r2] = [await startRelay(overlay, 'r1'), await startRelay(overlay, 'r2')];
+    const a = await startClient(overlay, 'a', [r1, r2]);
+    const b = await startClient(overlay, 'b', [r1, r2]);
+    const pipes = await bindPair(overlay, a, b, 'secure');
+    for (const end of [a, b]) {
+      const link = linkBetween(r1, end);
+      for (let channel = 0; channel < 8; channel++) {
+        link.queueFrame({ type: FrameType.unbind, channel, code: end === a ? 'done' : 'refused', reason: '' });
+      }
+    }
+    await exchange(overlay, pipes, mixed(50));
+    expect(pipes[0].path).toEqual({ via: r2.identity.id, type: 'relayed' });
   });
 
   test('repeats an old acknowledgement changes nothing', async () => {

@@ -1,3 +1,4 @@
+import { LruCache } from '../bound/lru-cache.ts';
 import { abortable } from '../endpoint/abortable.ts';
 import type { Endpoint } from '../endpoint/endpoint.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
@@ -12,6 +13,7 @@ import { encodeRequest } from './resolver-codec.ts';
 import {
   LINK_GRACE_MS,
   MAX_NEIGHBOUR_RETRY_MS,
+  MAX_RESTING,
   NEIGHBOUR_RETRY_MS,
   NEIGHBOUR_TIMEOUT_MS,
   RESOLVER_SERVICE,
@@ -77,6 +79,8 @@ export class GroupNeighbours {
   readonly #init: GroupNeighboursInit;
   readonly #neighbours = new Map<PeerId, Neighbour>();
   readonly #listeners = new Set<NeighbourEvents>();
+  /** Until when liars that are gone are left alone. */
+  readonly #resting = new LruCache<number>(MAX_RESTING);
   readonly #subscription: { unsubscribe(): void };
   #ignored = 0;
   #closed = false;
@@ -156,7 +160,12 @@ export class GroupNeighbours {
 
   /** Whether it is left alone now. */
   isResting(peer: PeerId): boolean {
-    return (this.#neighbours.get(peer)?.restUntilMs ?? 0) > this.#init.clock.monotonicMs();
+    const neighbour = this.#neighbours.get(peer);
+    return neighbour !== undefined && this.#isLeftAlone(neighbour);
+  }
+
+  #isLeftAlone({ restUntilMs }: Neighbour): boolean {
+    return restUntilMs > this.#init.clock.monotonicMs();
   }
 
   get used(): number {
@@ -199,7 +208,7 @@ export class GroupNeighbours {
         error: undefined,
         retry: undefined,
         delayMs: NEIGHBOUR_RETRY_MS,
-        restUntilMs: 0,
+        restUntilMs: this.#resting.get(peer) ?? 0,
       };
       this.#neighbours.set(peer, neighbour);
     }
@@ -283,6 +292,9 @@ export class GroupNeighbours {
   #forget(neighbour: Neighbour): void {
     neighbour.retry?.cancel();
     this.#neighbours.delete(neighbour.peer);
+    // A new link makes no liar trustworthy; a stranger may have joined meanwhile.
+    if (neighbour.error === undefined && this.#isLeftAlone(neighbour))
+      this.#resting.set(neighbour.peer, neighbour.restUntilMs, 1);
     if (this.#neighbours.size !== this.#init.maxNeighbours - 1) return;
     // There is room for one that had to be ignored.
     const ignored = this.#init.endpoint.links().find(({ remotePeer }) => !this.#neighbours.has(remotePeer));

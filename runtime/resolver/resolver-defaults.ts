@@ -19,6 +19,8 @@ export const MAX_QUERY_TIMEOUT_MS = 30_000;
 export const PROPAGATE_TIMEOUT_MS = 10_000;
 /** How long a neighbour whose last link is gone has to come back before it counts as away, ms. */
 export const LINK_GRACE_MS = 1_000;
+/** Liars that are remembered after their link is gone. */
+export const MAX_RESTING = 1_024;
 /** How far the clocks of two members may be apart, ms. */
 export const CLOCK_TOLERANCE_MS = 5 * 60_000;
 

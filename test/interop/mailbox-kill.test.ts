@@ -88,20 +88,33 @@ it(
         sent++;
       }
     };
-    await link.start();
-    const sending = Promise.all(Array.from({ length: UNDER_WAY }, keepSending));
+    /** How the next process dies: by itself at a commit, where most can go wrong, or by a kill at any moment. */
+    const nextDeath = (kill: number) =>
+      kill % 3 === 0
+        ? undefined
+        : {
+            commit: 1 + Math.floor(random.fraction() * 25),
+            moment: kill % 3 === 1 ? ('before' as const) : ('after' as const),
+          };
+    let sending: Promise<unknown> = Promise.resolve();
     for (let kill = 0; kill < KILLS; kill++) {
-      // The moment: after so many messages of the relay, in the middle of whatever it does then.
-      let left = 1 + Math.floor(random.fraction() * 60);
-      await new Promise<void>((resolve) => {
-        link.onMessage = () => {
-          if (--left === 0) setTimeout(resolve, random.fraction() * 6);
-        };
-      });
-      link.onMessage = () => undefined;
-      await link.kill();
-      await link.start();
+      const death = nextDeath(kill);
+      await link.start(death);
+      if (kill === 0) sending = Promise.all(Array.from({ length: UNDER_WAY }, keepSending));
+      if (death === undefined) {
+        // After so many messages of the relay, in the middle of whatever it does then.
+        let left = 1 + Math.floor(random.fraction() * 60);
+        await new Promise<void>((resolve) => {
+          link.onMessage = () => {
+            if (--left === 0) setTimeout(resolve, random.fraction() * 6);
+          };
+        });
+        link.onMessage = () => undefined;
+        await link.kill();
+      }
+      await link.gone;
     }
+    await link.start();
     stopped = true;
     await sending;
     await new Promise<void>((resolve) => {

@@ -22,22 +22,27 @@ export class RelayLink {
   #child: ChildProcess | undefined;
   #nextCall = 0;
   #isUp = false;
+  #gone: Promise<void> = Promise.resolve();
 
   constructor(file: string, relay: Credential) {
     this.#file = file;
     this.relay = relay;
   }
 
-  /** Resolves when it answers. */
-  async start(): Promise<void> {
+  /** Resolves when it answers. With `death` it kills itself at that commit. */
+  async start(death?: { readonly commit: number; readonly moment: 'before' | 'after' }): Promise<void> {
     const script = new URL('./mailbox-relay-process.ts', import.meta.url).pathname;
-    const child = fork(script, [this.#file, this.relay.group], { serialization: 'advanced', execArgv: [] });
+    const last = death === undefined ? [] : [String(death.commit), death.moment];
+    const child = fork(script, [this.#file, this.relay.group, ...last], { serialization: 'advanced', execArgv: [] });
     this.#child = child;
+    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    // What it had said before it died still comes: then the channel ends.
+    const silent = new Promise<void>((resolve) => child.once('disconnect', () => resolve()));
+    this.#gone = Promise.all([exited, silent]).then(() => this.#lose(child));
     await new Promise<void>((resolve, reject) => {
       child.once('exit', () => reject(new Error('The relay ended before it was ready.')));
       child.on('message', (message: FromRelay) => {
         if (message.type === 'ready') return resolve();
-        // What was still in the pipe when it was killed is lost with it, as on a network.
         if (!this.#isUp || this.#child !== child) return;
         this.onMessage(message);
         if (this.#isUp) this.#calls.get(message.call)?.take(message);
@@ -48,15 +53,14 @@ export class RelayLink {
   }
 
   /** SIGKILL. Resolves when the process is gone. */
-  async kill(): Promise<void> {
-    const child = this.#child;
-    if (child === undefined) return;
-    this.#isUp = false;
-    const exited = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
-    const error = new PipevineError('unreachable', 'The relay is gone.');
-    for (const call of [...this.#calls.values()]) call.fail(error);
-    await exited;
+  kill(): Promise<void> {
+    this.#child?.kill('SIGKILL');
+    return this.#gone;
+  }
+
+  /** Resolves when the process is gone, by whatever. */
+  get gone(): Promise<void> {
+    return this.#gone;
   }
 
   /** The resolver of one member, whose only neighbour is the relay. */
@@ -81,6 +85,13 @@ export class RelayLink {
         return { unsubscribe: () => this.#listeners.delete(listener) };
       },
     };
+  }
+
+  #lose(child: ChildProcess): void {
+    if (this.#child !== child) return;
+    this.#isUp = false;
+    const error = new PipevineError('unreachable', 'The relay is gone.');
+    for (const call of [...this.#calls.values()]) call.fail(error);
   }
 
   #neighbour(credential: Credential): GroupNeighbour {

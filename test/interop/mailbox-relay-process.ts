@@ -1,14 +1,34 @@
 /**
- * A mailbox at a relay in a process of its own, over SQLite: `node mailbox-relay-process.ts FILE GROUP`. Requests come from the
- * parent process, which says whom they are of, and answers go back to it. Run by the kill test.
+ * A mailbox at a relay in a process of its own, over SQLite: `node mailbox-relay-process.ts FILE GROUP [COMMIT MOMENT]`. Requests
+ * come from the parent process, which says whom they are of, and answers go back to it. With COMMIT it kills itself at its commit
+ * of that number: `before` the sync, when all that the turn did is done but that, or `after` it. Run by the kill test.
  */
+
+import type { Storage } from '@pipevine/runtime';
 import { nodeClock, openSqliteStorage } from '@pipevine/transports';
 import { parseGroupId } from '../../runtime/id/group-id.ts';
 import { MailboxServer } from '../../runtime/mailbox/mailbox-server.ts';
 import type { ResolverHandler } from '../../runtime/resolver/resolver.ts';
 import type { FromRelay, ToRelay } from './mailbox-relay-messages.ts';
 
-const [, , file = '', group = ''] = process.argv;
+const [, , file = '', group = '', lastCommit = '0', moment = 'before'] = process.argv;
+const storage = openSqliteStorage({ file });
+let commits = 0;
+const die = () => process.kill(process.pid, 'SIGKILL');
+const dying: Storage = {
+  get: (table, key) => storage.get(table, key),
+  scan: (table, prefix) => storage.scan(table, prefix),
+  close: () => storage.close(),
+  commit: (changes) => {
+    const isLast = ++commits === Number(lastCommit);
+    // Ahead of the storage's own callback, which syncs.
+    if (isLast && moment === 'before') setImmediate(die);
+    const committed = storage.commit(changes);
+    // Ahead of whoever waits for it.
+    if (isLast && moment === 'after') committed.then(die, die);
+    return committed;
+  },
+};
 let handler: ResolverHandler | undefined;
 const localPeer = parseGroupId(group) as unknown as Parameters<ResolverHandler>[1]['localPeer']; // Nobody looks at it here.
 new MailboxServer({
@@ -19,7 +39,7 @@ new MailboxServer({
       return { close: () => undefined };
     },
   },
-  storage: openSqliteStorage({ file }),
+  storage: dying,
   clock: nodeClock,
 });
 const calls = new Map<number, AbortController>();

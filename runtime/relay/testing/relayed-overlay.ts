@@ -1,6 +1,6 @@
 import { WORLD_GROUP } from '../../id/group-id.ts';
 import type { PeerId } from '../../id/peer-id.ts';
-import { Overlay, type TestPeer, type TestPeerInit } from '../../pipe/testing/overlay.ts';
+import type { Overlay, TestPeer, TestPeerInit } from '../../pipe/testing/overlay.ts';
 import { RelayForwarder, type RelayGate } from '../relay-forwarder.ts';
 
 /** A relay of the tests: its clients are those that say so in `overlay.relays`. */
