@@ -6,11 +6,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { signAdvertisement } from '../runtime/advertisement/advertisement-codec.ts';
-import { AdvertisementStore } from '../runtime/advertisement/advertisement-store.ts';
-import { groupIdFromBytes } from '../runtime/id/group-id.ts';
-import { identityFromSeed } from '../runtime/id/identity.ts';
-import { nodeCrypto, nodePlatform } from '../transports/index.ts';
+import { groupIdFromBytes, identityFromSeed } from '@pipevine/runtime';
+import { AdvertisementStore, signAdvertisement } from '@pipevine/runtime/protocol';
+import { nodeCrypto, nodePlatform } from '@pipevine/transports';
 
 const COUNT = 100_000;
 const PUBLISHERS = 2_000;

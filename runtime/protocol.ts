@@ -1,4 +1,6 @@
 /** The layers below the public interface: for tests of the protocol, and for whoever writes another peer. */
+export * from './advertisement/advertisement-codec.ts';
+export * from './advertisement/advertisement-store.ts';
 export * from './link/accept-link.ts';
 export * from './link/cipher-state.ts';
 export * from './link/datagram-packet.ts';

@@ -1,3 +1,6 @@
+export { type HttpCounters, type HttpTransport, type HttpTransportInit, httpTransport } from './http/http-transport.ts';
+export { type ProxySettings, proxySettingsFrom } from './http/proxy-settings.ts';
+export type { WebTlsInit } from './http/web-tls.ts';
 export { MemoryHost } from './memory/memory-host.ts';
 export { MemoryLocalNetwork } from './memory/memory-local-network.ts';
 export { MemoryNetwork, type MemoryNetworkCounters, type MemoryNetworkInit } from './memory/memory-network.ts';
@@ -8,6 +11,8 @@ export { type NetworkConditions, QUIET_LAN } from './memory/network-conditions.t
 export { ProcessClock } from './memory/process-clock.ts';
 export { SeededRandom, seededRandom } from './memory/seeded-random.ts';
 export { VirtualClock, type VirtualClockInit } from './memory/virtual-clock.ts';
+export type { BrokerLogin, MqttCounters, MqttLimits, MqttTransportInit } from './mqtt/mqtt-options.ts';
+export { type MqttTransport, mqttTransport } from './mqtt/mqtt-transport.ts';
 export { nodeClock } from './node/node-clock.ts';
 export { nodeCrypto } from './node/node-crypto.ts';
 export { type NodePlatformInit, nodePlatform } from './node/node-platform.ts';
@@ -21,3 +26,9 @@ export type { UdpLocalNetworkInit } from './udp/udp-options.ts';
 export { type UdpTransport, udpTransport } from './udp/udp-transport.ts';
 export type { UdpTransportCounters } from './udp/udp-transport-counters.ts';
 export type { UdpTransportInit } from './udp/udp-transport-options.ts';
+export {
+  type WebSocketCounters,
+  type WebSocketTransport,
+  type WebSocketTransportInit,
+  webSocketTransport,
+} from './websocket/websocket-transport.ts';
