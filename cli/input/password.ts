@@ -3,7 +3,7 @@ import { PipevineError } from '@pipevine/runtime';
 import type { Arguments } from '../arguments/command-spec.ts';
 import type { Input } from './input.ts';
 
-const MAX_PASSWORD_BYTES = 128;
+const MAX_PASSWORD_BYTES = 256;
 
 /**
  * A password from --password-file or from the person at the terminal, in NFC: the same for all keyboards. Never an
