@@ -59,7 +59,7 @@ export async function buildBundle(bundle: Bundle, folder: string): Promise<Built
   for (const output of Object.values(metafile.outputs)) {
     for (const [input, { bytesInOutput }] of Object.entries(output.inputs)) {
       const name = partOf(input);
-      sizes.set(name, (sizes.get(name) ?? 0) + bytesInOutput);
+      if (bytesInOutput > 0) sizes.set(name, (sizes.get(name) ?? 0) + bytesInOutput);
     }
   }
   const parts = [...sizes].sort((a, b) => b[1] - a[1]);

@@ -1,12 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { PeerGroup } from '@pipevine/runtime';
 import { runCommandLine } from '../command-line.ts';
 import { ADMINISTRATOR_COMMANDS } from '../commands/administrator-commands.ts';
 import type { ControlMethods } from '../control/control-server.ts';
 import { ControlServer } from '../control/control-server.ts';
 import { administratorMethods } from '../daemon/administrator-methods.ts';
 import { type ControlledDaemon, controlMethods } from '../daemon/control-methods.ts';
+import type { GroupPipes } from '../daemon/group-pipes.ts';
 import { controlSocketOf } from '../home/control-socket.ts';
 import type { Input } from '../input/input.ts';
 import { FakePeer } from './fake-peer.ts';
@@ -29,7 +31,11 @@ export class RunningDaemon {
     this.#server = server;
   }
 
-  static async start(peer = new FakePeer(), further: ControlMethods = {}): Promise<RunningDaemon> {
+  static async start(
+    peer = new FakePeer(),
+    further: ControlMethods = {},
+    pipes?: (group: PeerGroup) => GroupPipes,
+  ): Promise<RunningDaemon> {
     const home = mkdtempSync(join(tmpdir(), 'pipevine-cli-'));
     const controlled: ControlledDaemon = {
       peer,
@@ -39,6 +45,7 @@ export class RunningDaemon {
         peer.calls.push(`joined by ${seeds.join(' ')}`);
       },
       stop: () => {},
+      ...(pipes === undefined ? {} : { pipes }),
     };
     const methods = { ...controlMethods(controlled), ...administratorMethods(controlled) };
     const server = await ControlServer.listen(controlSocketOf(home), { ...methods, ...further });

@@ -72,7 +72,7 @@ describe('sending', () => {
     const lonely = w.member('lonely');
     const result = await clock.run(send('there', {}, w.client(lonely)));
     expect(result).toMatchObject({ state: 'waiting', reason: { code: 'unreachable' } });
-    expect(alice.client?.status()['outbox messages']).toMatchObject({ used: 0 });
+    expect(alice.client?.status()['mailbox outbox messages']).toMatchObject({ used: 0 });
   });
 
   it('tells a relay only sender, recipient, size and time', async () => {
@@ -118,11 +118,11 @@ describe('sending', () => {
     expect((await clock.run(send('survives'))).state).toBe('waiting');
     const again = w.crash(alice);
     const client = w.client(again, [relay]);
-    expect(client.status()['outbox messages']).toMatchObject({ used: 1 });
+    expect(client.status()['mailbox outbox messages']).toMatchObject({ used: 1 });
     w.back(carol);
     const { taken } = receiving(w.client(carol, [relay]));
     await clock.runUntil(() => taken.length === 1);
-    await clock.runUntil(() => client.status()['outbox messages']?.used === 0);
+    await clock.runUntil(() => client.status()['mailbox outbox messages']?.used === 0);
     expect([...again.storage.scan(`mailbox-outbox/${w.group.group}`)]).toEqual([]);
   });
 
@@ -140,7 +140,7 @@ describe('sending', () => {
     const { clock, alice, carol, send, sender, relay } = world();
     alice.storage.failNextSync('storage-full');
     await expect(clock.run(send('x'))).rejects.toMatchObject({ code: 'storage-full' });
-    expect(sender.status()['outbox messages']).toMatchObject({ used: 0 });
+    expect(sender.status()['mailbox outbox messages']).toMatchObject({ used: 0 });
     await clock.runFor(30_000);
     expect(held(relay)).toBe(0);
     expect(carol.peer.requests.size).toBe(0);
@@ -177,7 +177,7 @@ describe('sending', () => {
     await clock.runFor(60_000);
     expect(failed).toHaveLength(10);
     expect(new Set(failed)).toEqual(new Set(['expired']));
-    expect(sender.status()['outbox messages']).toMatchObject({ used: 0, dropped: 1 });
+    expect(sender.status()['mailbox outbox messages']).toMatchObject({ used: 0, dropped: 1 });
   });
 });
 
@@ -332,7 +332,7 @@ describe('hostile messages', () => {
     const { taken } = receiving(client);
     await clock.runUntil(() => held(relay) === 0);
     expect(taken).toEqual(['honest']);
-    expect(client.status()['messages refused']).toMatchObject({ dropped: 5 });
+    expect(client.status()['mailbox messages refused']).toMatchObject({ dropped: 5 });
   });
 
   it('of a member that was revoked are deleted; of one whose membership ran out wait for better news', async () => {
@@ -347,7 +347,24 @@ describe('hostile messages', () => {
     const { taken } = receiving(client);
     await clock.runUntil(() => held(relay) === 0);
     expect(taken).toEqual([]);
-    expect(client.status()['messages refused']).toMatchObject({ dropped: 1 });
+    expect(client.status()['mailbox messages refused']).toMatchObject({ dropped: 1 });
+  });
+
+  it('cost a bounded time: who delivers without end is told to store them, and others are served', async () => {
+    const { world: w, clock, relay, carol, send } = world();
+    const client = w.client(carol, [relay]);
+    const { taken } = receiving(client);
+    const mallory = w.member('mallory');
+    const link = await clock.run(mallory.peer.connect(carol.peer.localPeer));
+    const flood = encodeDeliverRequest(
+      Array.from({ length: 64 }, () => ({ id: new Uint8Array(16), sealed: new Uint8Array(96) })),
+    );
+    for (let i = 0; i < 12; i++) await clock.run(link.request('mailbox-deliver', flood));
+    const { dropped = 0 } = client.status()['mailbox messages refused'] ?? {};
+    expect(dropped).toBeLessThan(530);
+    expect(client.status()['mailbox deliverers']?.dropped).toBe(12 * 64 - dropped);
+    expect((await clock.run(send('served'))).state).toBe('delivered');
+    expect(taken).toEqual(['served']);
   });
 
   it('say to a direct sender that they will never be taken', async () => {
@@ -385,7 +402,7 @@ describe('receipts', () => {
     again.subscribe({ onDelivered: ({ id }) => delivered.push(id) });
     await clock.runUntil(() => delivered.length === 1 && held(relay) === 0);
     expect(delivered).toEqual([result.id]);
-    expect(again.status()['receipts awaited']).toMatchObject({ used: 0 });
+    expect(again.status()['mailbox receipts awaited']).toMatchObject({ used: 0 });
   });
 
   it('of a peer that was not the recipient count for nothing', async () => {
@@ -402,7 +419,7 @@ describe('receipts', () => {
     const link = await clock.run(mallory.peer.connect(relay.peer.localPeer));
     await clock.run(link.request('mailbox', encodeMailboxRequest({ type: 'put', messages: [message] })));
     await clock.runUntil(() => held(relay) === 1);
-    expect(sender.status()['receipts awaited']).toMatchObject({ used: 1 });
+    expect(sender.status()['mailbox receipts awaited']).toMatchObject({ used: 1 });
   });
 });
 

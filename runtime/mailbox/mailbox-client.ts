@@ -1,4 +1,5 @@
 import { AgeClock } from '../advertisement/age-clock.ts';
+import { TokenBucket } from '../bound/token-bucket.ts';
 import { abortable } from '../endpoint/abortable.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import { may } from '../group/capability.ts';
@@ -17,10 +18,13 @@ import { type DeliverStatus, decodeDeliverRequest, encodeDeliverAnswer } from '.
 import { type CourierOutcome, MailboxCourier } from './mailbox-courier.ts';
 import {
   DELIVER_HANDLER,
+  DELIVERIES_PER_SECOND,
+  DELIVERY_BURST,
   LIFETIME_MS,
   MAILBOX_CLOCK_TABLE,
   MARK_INTERVAL_MS,
   MAX_AWAITED_RECEIPTS,
+  MAX_DELIVERERS,
   MAX_LIFETIME_MS,
   MAX_MESSAGE_BODY_BYTES,
   MAX_RELAYS_READ,
@@ -81,7 +85,10 @@ export class MailboxClient {
   #handler: MailboxHandler | undefined;
   #deliveries: { close(): void } | undefined;
   #timer: Timer | undefined;
+  readonly #deliverers = new Map<PeerId, TokenBucket>();
   #unwritten = 0;
+  /** Deliveries beyond a member's rate. */
+  #limited = 0;
   #closed = false;
 
   constructor(init: MailboxClientInit) {
@@ -226,16 +233,17 @@ export class MailboxClient {
     const { taken, duplicates, refused: unverified, kept, receipts } = this.#receiver.counters;
     const count = (used: number, dropped = 0, limit = 0) => ({ used, limit, dropped });
     return {
-      'outbox messages': count(waiting, refused, this.#table.bound.messages),
-      'outbox bytes': count(bytes, 0, this.#table.bound.bytes),
-      'outbox rows unwritten': count(0, this.#unwritten),
-      'receipts awaited': count(awaited, forgotten, MAX_AWAITED_RECEIPTS),
-      'receipts received': count(receipts),
+      'mailbox outbox messages': count(waiting, refused, this.#table.bound.messages),
+      'mailbox outbox bytes': count(bytes, 0, this.#table.bound.bytes),
+      'mailbox outbox rows unwritten': count(0, this.#unwritten),
+      'mailbox receipts awaited': count(awaited, forgotten, MAX_AWAITED_RECEIPTS),
+      'mailbox receipts received': count(receipts),
       'mailboxes read': count(this.#readers.size, 0, MAX_RELAYS_READ),
-      'messages taken': count(taken, duplicates),
-      'messages kept back': count(kept),
-      'messages refused': count(0, unverified),
-      'message ids remembered': count(this.#taken.size, this.#taken.evicted, this.#taken.limit),
+      'mailbox messages taken': count(taken, duplicates),
+      'mailbox deliverers': count(this.#deliverers.size, this.#limited, MAX_DELIVERERS),
+      'mailbox messages kept back': count(kept),
+      'mailbox messages refused': count(0, unverified),
+      'mailbox ids remembered': count(this.#taken.size, this.#taken.evicted, this.#taken.limit),
     };
   }
 
@@ -353,12 +361,30 @@ export class MailboxClient {
   async #onDeliver(body: Uint8Array, { remotePeer, propagated }: ResolverContext): Promise<Uint8Array> {
     if (propagated) throw new PipevineError('refused', 'Messages are delivered by their sender itself.');
     const statuses: DeliverStatus[] = [];
+    const rate = this.#rateOf(remotePeer);
     for (const { id, sealed } of decodeDeliverRequest(body)) {
+      if (!rate.take(this.#init.clock.monotonicMs())) {
+        this.#limited++;
+        statuses.push({ type: 'kept', code: 'overloaded', message: 'More messages than this peer opens; store them.' });
+        continue;
+      }
       const reception = await this.#receiver.receive(sealed, { sender: remotePeer, id });
       const { code = '', message = '' } = reception.type === 'taken' ? {} : reception.error;
       statuses.push({ type: reception.type, code, message });
     }
     return encodeDeliverAnswer(statuses);
+  }
+
+  #rateOf(peer: PeerId): TokenBucket {
+    let rate = this.#deliverers.get(peer);
+    if (rate !== undefined) return rate;
+    for (const oldest of this.#deliverers.keys()) {
+      if (this.#deliverers.size < MAX_DELIVERERS) break;
+      this.#deliverers.delete(oldest);
+    }
+    rate = new TokenBucket(DELIVERY_BURST, DELIVERIES_PER_SECOND, this.#init.clock.monotonicMs());
+    this.#deliverers.set(peer, rate);
+    return rate;
   }
 
   #onNeighbour(peer: PeerId, isRelay: boolean): void {

@@ -22,7 +22,7 @@
  * |   1 | request  | 0 put, 1 take, 2 done                                                         | all  |
  * |   2 | messages | array of `[recipient, id, sealed, lifetime in ms, whether a receipt is wanted]` | put  |
  * |   3 | after    | position: those behind it; absent for all                                     | take |
- * |   4 | watch    | true: those that come later, too                                              | take |
+ * |   4 | watch    | true: waits for the first when there are none                                 | take |
  * |   5 | taken    | array of `[sender, id, sealed receipt or null]`                               | done |
  */
 import { PipevineError } from '../error/pipevine-error.ts';

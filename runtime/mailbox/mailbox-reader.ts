@@ -30,8 +30,8 @@ export class MailboxReader {
   readonly #closing = new AbortController();
   readonly #finished: Promise<void>;
   #failures = 0;
-  /** Streams in a row that left a message where it was. */
-  #keptStreams = 0;
+  /** Readings in a row that left a message where it was. */
+  #keptReadings = 0;
   /** Ends the pause after a failure. */
   #wake = (): void => undefined;
   #reading = false;
@@ -80,7 +80,7 @@ export class MailboxReader {
     }
   }
 
-  /** One stream of messages, until it breaks or something must be offered again. */
+  /** Message after message, until the way to the relay breaks or something must be offered again. */
   async #read(): Promise<void> {
     const { relays, relay } = this.#init;
     const stop = new AbortController();
@@ -92,29 +92,47 @@ export class MailboxReader {
       const connection = await relays.open(relay, { signal: stop.signal });
       const queue = new DoneQueue(connection, () => stop.abort());
       done = queue;
-      const body = encodeMailboxRequest({ type: 'take', after: undefined, watch: true });
-      for await (const bytes of connection.stream(body, { signal: stop.signal })) {
-        this.#reading = true;
-        this.#failures = 0;
-        const item = decodeTakeItem(bytes);
-        if (item?.type !== 'message') continue;
-        if (!(await this.#take(item, queue))) again ??= this.#later(() => stop.abort());
-        await queue.room();
-        if (stop.signal.aborted) return;
+      for (let after: number | undefined; !stop.signal.aborted; ) {
+        for (const message of await this.#batch(connection, after, stop.signal)) {
+          if (!(await this.#take(message, queue))) again ??= this.#later(() => stop.abort());
+          await queue.room();
+          if (stop.signal.aborted) return;
+          after = message.position;
+        }
       }
     } finally {
       this.#closing.signal.removeEventListener('abort', onClose);
       again?.cancel();
-      this.#keptStreams = again === undefined ? 0 : this.#keptStreams + 1;
+      this.#keptReadings = again === undefined ? 0 : this.#keptReadings + 1;
       stop.abort();
       await done?.idle();
     }
   }
 
+  /**
+   * Waits for the next messages. They are all read before the first is taken: what is not read holds back every other
+   * answer of this neighbour.
+   */
+  async #batch(connection: RelayConnection, after: number | undefined, signal: AbortSignal): Promise<Message[]> {
+    const messages: Message[] = [];
+    const body = encodeMailboxRequest({ type: 'take', after, watch: true });
+    for await (const bytes of connection.stream(body, { signal })) {
+      this.#reading = true;
+      this.#failures = 0;
+      const item = decodeTakeItem(bytes);
+      if (item?.type !== 'message') continue;
+      messages.push(item);
+      if (messages.length > MAX_BATCH_MESSAGES) {
+        throw new PipevineError('protocol', `A relay gave more than ${MAX_BATCH_MESSAGES} messages in one answer.`);
+      }
+    }
+    return messages;
+  }
+
   #later(callback: () => void): Timer {
     const { clock, random } = this.#init;
     return clock.setTimer(
-      jitteredBackoffMs(this.#keptStreams + 1, RETRY_MS, MAX_RETRY_MS, random.fraction()),
+      jitteredBackoffMs(this.#keptReadings + 1, RETRY_MS, MAX_RETRY_MS, random.fraction()),
       callback,
     );
   }

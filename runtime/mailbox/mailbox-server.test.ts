@@ -169,11 +169,27 @@ describe('what a relay keeps', () => {
     const coming = stream.next();
     await put(alice, message(7));
     expect(await item(coming)).toMatchObject({ type: 'message', sealed: text('m7') });
-    const replaced = stream.next();
+    expect((await world.clock.run(stream.next())).done).toBe(true);
+    const later = encodeMailboxRequest({ type: 'take', after: 1, watch: true });
+    const older = link.stream('mailbox', later)[Symbol.asyncIterator]();
+    await world.clock.run(older.next());
+    const replaced = older.next();
     replaced.catch(() => undefined);
     await world.clock.run(link.stream('mailbox', request)[Symbol.asyncIterator]().next());
     await expect(world.clock.run(replaced)).rejects.toMatchObject({ code: 'busy' });
   });
+});
+
+it('gives no more than 64 messages, nor more than 512 KiB, in one answer', async () => {
+  const { alice, carol, put, take, message } = relayed();
+  for (let at = 0; at < 128; at += 64) {
+    await put(alice, ...Array.from({ length: 64 }, (_, i) => message(at + i)));
+  }
+  const first = await take(carol);
+  const second = await take(carol, first.at(-1)?.position);
+  expect([first.length, second.length]).toEqual([64, 64]);
+  for (let i = 0; i < 10; i++) await put(alice, message(200 + i, 'x'.repeat(60_000)));
+  expect(await take(carol, second.at(-1)?.position)).toHaveLength(8);
 });
 
 describe('bounds', () => {

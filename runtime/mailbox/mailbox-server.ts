@@ -21,6 +21,8 @@ import {
   MAILBOX_CLOCK_TABLE,
   MAILBOX_HANDLER,
   MARK_INTERVAL_MS,
+  MAX_BATCH_BYTES,
+  MAX_BATCH_MESSAGES,
   MAX_TAKERS,
   type MailboxBounds,
   RECEIPT_LIFETIME_MS,
@@ -180,7 +182,7 @@ export class MailboxServer {
       return { type: 'stored' };
     });
     // What another request is still storing is not yet held.
-    void this.#commit(changes, admitted, []);
+    await Promise.all([this.#commit(changes, admitted, []), ...before]);
     this.#counters.stored += admitted.length;
     return encodePutAnswer(statuses);
   }
@@ -209,13 +211,22 @@ export class MailboxServer {
     try {
       yield encodeTakeItem({ type: 'waiting', messages: this.#table.countFor(recipient) });
       while (!ended()) {
+        let messages = 0;
+        let bytes = 0;
         for (const held of this.#table.waiting(recipient, position)) {
+          bytes += held.sealedBytes;
+          if (messages === MAX_BATCH_MESSAGES || (messages > 0 && bytes > MAX_BATCH_BYTES)) break;
           position = held.position;
           const sealed = this.#storage.get(this.#sealed, positionKey(position));
-          if (sealed === undefined) this.#discard(held);
-          else yield encodeTakeItem({ type: 'message', ...held, sealed });
+          if (sealed === undefined) {
+            this.#discard(held);
+            continue;
+          }
+          messages++;
+          yield encodeTakeItem({ type: 'message', ...held, sealed });
           if (ended()) break;
         }
+        if (messages > 0) break;
         const changed = new Promise<void>((resolve) => {
           wake = resolve;
         });

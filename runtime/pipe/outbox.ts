@@ -36,6 +36,11 @@ export class Outbox {
     return this.#buffer.keptCost === 0;
   }
 
+  /** Whether frames are on their way that the other side has not acknowledged. */
+  get isUnderWay(): boolean {
+    return this.#sender !== undefined && this.#sender.sentTo > this.#buffer.first;
+  }
+
   get maxFrameBytes(): number {
     return this.#maxFrameBytes;
   }

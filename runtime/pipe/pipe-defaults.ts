@@ -51,6 +51,14 @@ export const RESUME_AGAIN_MS = 1_000;
 /** Longest wait for an acknowledgement over a relay, in ms, before another path is taken: time for one more within 5 s. */
 export const PATH_SILENCE_MS = 3_000;
 
+/**
+ * Silence after which a binder asks over a relay for a sign of life, in ms: while the pipe has been in use within
+ * PROBE_ACTIVE_MS, so that with PATH_SILENCE_MS a relay that lets nothing pass is left in 5 s; and otherwise.
+ */
+export const PROBE_SILENCE_MS = 1_800;
+export const PROBE_ACTIVE_MS = 30_000;
+export const PROBE_IDLE_MS = 20_000;
+
 /** How long a relay that failed a pipe is the last to be asked for that pipe again, in ms. */
 export const RELAY_REST_MS = 30_000;
 

@@ -12,6 +12,7 @@ import { Inbox } from './inbox.ts';
 import { packedBytes } from './message-pack.ts';
 import { Outbox } from './outbox.ts';
 import { Packer } from './packer.ts';
+import { PathProbe } from './path-probe.ts';
 import { PathWatch } from './path-watch.ts';
 import type { Pipe, PipeKind, WaitOptions } from './pipe.ts';
 import {
@@ -23,7 +24,7 @@ import {
   SEND_TIMEOUT_MS,
 } from './pipe-defaults.ts';
 import type { PipePath } from './pipe-path.ts';
-import { decodePipeReport, encodePipeReport } from './pipe-report.ts';
+import { decodePipeReport, encodePipeReport, type PipeReport } from './pipe-report.ts';
 import type { PipeSession } from './pipe-session.ts';
 import { UnicastOutbox } from './unicast-outbox.ts';
 import { Waiters } from './waiters.ts';
@@ -84,6 +85,7 @@ export class PipeEnd implements Pipe, BindingOwner {
   readonly #senders: Waiters;
   readonly #flushers: Waiters;
   readonly #watch: PathWatch;
+  readonly #probe: PathProbe;
   readonly #maxMessageBytes: number;
   #credential: Credential | undefined;
   #state: 'open' | 'closing' | 'ended' = 'open';
@@ -93,6 +95,8 @@ export class PipeEnd implements Pipe, BindingOwner {
   #error: PipevineError | undefined;
   #resolveClosed: (error: PipevineError | undefined) => void = () => {};
   #dropped = 0;
+  /** The furthest frame that the other end has told of. */
+  #furthest = 0;
   /** Whether the other end has said something that only it can say. */
   #confirmed = false;
   /** The last message did not fit: whoever waits is woken when there is room for many. */
@@ -125,16 +129,13 @@ export class PipeEnd implements Pipe, BindingOwner {
     this.#watch = new PathWatch({
       clock: init.clock,
       silenceMs: PATH_SILENCE_MS,
-      isWaiting: () => this.#outbox?.isEmpty === false,
-      onSilence: () => {
-        const peer = shortPeerId(this.remotePeer);
-        this.#leavePath(
-          new PipevineError(
-            'timeout',
-            `Peer ${peer} has acknowledged nothing over this relay for ${PATH_SILENCE_MS} ms.`,
-          ),
-        );
-      },
+      isWaiting: () => this.#outbox?.isUnderWay === true,
+      onSilence: () => this.#leaveSilentPath(),
+    });
+    this.#probe = new PathProbe({
+      clock: init.clock,
+      ask: () => this.#tell({ asks: true }),
+      onSilence: () => this.#leaveSilentPath(),
     });
     const maxFrameBytes = 1_024;
     if (init.kind === 'unicast') {
@@ -252,12 +253,16 @@ export class PipeEnd implements Pipe, BindingOwner {
   attach(binding: Binding, next: number, limit: number): void {
     this.#binding?.unbind(MOVED, 'The pipe has moved to another link.');
     this.#watch.stop();
+    this.#probe.stop();
+    // The binder alone can take another path.
+    if (binding.relayed && this.role === 'binder' && this.kind !== 'unicast') this.#probe.start();
     this.#resumeTimer?.cancel();
     this.#binding = binding;
     binding.owner = this;
     this.#inbox?.moveTo(binding.port.budget);
     this.#unicast?.bind(binding);
     this.#outbox?.bind(binding, next, limit, this.session !== undefined);
+    this.#furthest = 0;
     this.#watchPath();
     this.#progress();
   }
@@ -291,10 +296,15 @@ export class PipeEnd implements Pipe, BindingOwner {
   /** What the other end has sealed about what it has received. */
   onReport(plaintext: Uint8Array): void {
     this.#confirmed = true;
-    this.#watch.heard();
+    this.#probe.heard(false);
     try {
       const report = decodePipeReport(plaintext);
+      // Frames that arrive, not words: a relay may let the one pass and not the other.
+      const furthest = report.ranges.at(-1)?.[1] ?? report.next;
+      if (furthest > this.#furthest) this.#watch.heard();
+      this.#furthest = Math.max(this.#furthest, furthest);
       this.#acknowledged(report, report.limit);
+      if (report.asks === true) this.acknowledge();
       if (report.ended !== undefined) this.#remoteEnded(errorFromWire(report.ended, ''));
     } catch (error) {
       this.#failWith(error);
@@ -309,6 +319,7 @@ export class PipeEnd implements Pipe, BindingOwner {
       return this.#failOrLeave(error);
     }
     if (this.#outbox.pump(Infinity) === 'link') this.#binding?.wantTurn();
+    this.#watchPath();
     this.#progress();
   }
 
@@ -350,9 +361,17 @@ export class PipeEnd implements Pipe, BindingOwner {
     this.#suspend();
   }
 
+  #leaveSilentPath(): void {
+    const peer = shortPeerId(this.remotePeer);
+    this.#leavePath(
+      new PipevineError('timeout', `Nothing was heard of peer ${peer} over this relay for ${PATH_SILENCE_MS} ms.`),
+    );
+  }
+
   #suspend(): void {
     this.#binding = undefined;
     this.#watch.stop();
+    this.#probe.stop();
     this.#outbox?.unbind();
     this.#unicast?.unbind();
     if (this.#state === 'ended') return;
@@ -374,11 +393,11 @@ export class PipeEnd implements Pipe, BindingOwner {
   }
 
   acknowledge(): void {
-    this.#tell(undefined);
+    this.#tell({});
   }
 
-  /** Says what was received, and that the pipe has ended if it has. */
-  #tell(ended: string | undefined): void {
+  /** Says what was received, and what else there is to say where a session seals it. */
+  #tell(more: Pick<PipeReport, 'asks' | 'ended'>): void {
     const binding = this.#binding;
     const inbox = this.#inbox;
     if (binding?.remoteChannel === undefined) return;
@@ -388,7 +407,7 @@ export class PipeEnd implements Pipe, BindingOwner {
       const channel = binding.remoteChannel;
       const ranges = inbox?.ranges() ?? [];
       if (this.session === undefined) return binding.send({ type: FrameType.ack, channel, next, limit, ranges });
-      const session = this.session.sealReport(encodePipeReport({ next, limit, ranges, ended }));
+      const session = this.session.sealReport(encodePipeReport({ next, limit, ranges, ...more }));
       binding.send({ type: FrameType.confirm, channel, session });
     } catch (error) {
       this.#failWith(error);
@@ -397,6 +416,7 @@ export class PipeEnd implements Pipe, BindingOwner {
 
   pump(turnBytes: number): PumpResult {
     const result = this.#outbox?.pump(turnBytes) ?? 'idle';
+    this.#watchPath();
     if (this.#unicast !== undefined) this.#progress();
     return result;
   }
@@ -493,6 +513,7 @@ export class PipeEnd implements Pipe, BindingOwner {
       if (plaintext === undefined) {
         throw new PipevineError('forged', 'A payload of this pipe does not authenticate: it was changed on the way.');
       }
+      this.#probe.heard(true);
     }
     this.#delivery.deliver(plaintext, cost);
   }
@@ -536,7 +557,8 @@ export class PipeEnd implements Pipe, BindingOwner {
     this.#error = error;
     this.#resumeTimer?.cancel();
     this.#watch.stop();
-    if (this.#binding?.relayed === true) this.#tell(code);
+    this.#probe.stop();
+    if (this.#binding?.relayed === true) this.#tell({ ended: code });
     this.#binding?.unbind(code, reason);
     this.#binding = undefined;
     this.#outbox?.unbind();

@@ -1,7 +1,7 @@
 /**
  * What one end of a pipe with a session of its own tells the other about what it has received: the plaintext of a sealed
- * acknowledgement, canonical CBOR `[next, limit, ? [*32 [first, last]], ? code]`, the members as in ACK. With a code, which
- * is one of UNBIND, it is the last: that end has closed the pipe.
+ * acknowledgement, canonical CBOR `[next, limit, ? [*32 [first, last]], ? (true / code)]`, the members as in ACK. With true it
+ * asks for one in return. With a code, which is one of UNBIND, it is the last: that end has closed the pipe.
  */
 import { decodeStrict } from '../wire/decode.ts';
 import { encodeCanonical } from '../wire/encode.ts';
@@ -17,9 +17,12 @@ export interface PipeReport extends Acknowledgement {
   readonly limit: number;
   /** The pipe has ended, with this code of UNBIND. */
   readonly ended?: string | undefined;
+  /** The other end is to send one in return. */
+  readonly asks?: boolean;
 }
 
-export function encodePipeReport({ next, limit, ranges, ended }: PipeReport): Uint8Array {
+export function encodePipeReport({ next, limit, ranges, ended, asks }: PipeReport): Uint8Array {
+  if (asks === true) return encodeCanonical([next, limit, ranges, true]);
   if (ended !== undefined) return encodeCanonical([next, limit, ranges, ended]);
   return encodeCanonical(ranges.length === 0 ? [next, limit] : [next, limit, ranges]);
 }
@@ -42,5 +45,6 @@ export function decodePipeReport(bytes: Uint8Array): PipeReport {
     }
   }
   if (members.length < 4) return { next, limit, ranges };
+  if (members[3] === true) return { next, limit, ranges, asks: true };
   return { next, limit, ranges, ended: readText(members[3], `${what}: code`, { maxLength: MAX_CODE_CHARACTERS }) };
 }

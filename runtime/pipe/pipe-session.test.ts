@@ -52,6 +52,22 @@ describe('a pipe of its own session', () => {
     }
   });
 
+  test('opens each acknowledgement once, none after a newer one, and none that another wrote', () => {
+    const { a, b } = handshake();
+    const reports = [1, 2, 3].map((i) => a.sealReport(new Uint8Array([i])));
+    const [first, second, third] = reports;
+    if (first === undefined || second === undefined || third === undefined) throw new Error('three were sealed');
+    expect(b.openReport(second)).toEqual(new Uint8Array([2]));
+    for (const old of [first, second]) expect(b.openReport(old)).toBeUndefined();
+    const changed = third.map((byte, i) => (i === third.length - 1 ? byte ^ 1 : byte));
+    const renumbered = third.map((byte, i) => (i === 7 ? byte + 1 : byte));
+    for (const forged of [changed, renumbered, new Uint8Array(0), new Uint8Array(8), new Uint8Array(40).fill(255)]) {
+      expect(b.openReport(forged)).toBeUndefined();
+    }
+    expect(b.openReport(third)).toEqual(new Uint8Array([3]));
+    expect(a.openReport(a.sealReport(new Uint8Array([4])))).toBeUndefined();
+  });
+
   test('is with the peer that was wanted, and nobody else', () => {
     expect(() => handshake({}, CAROL)).toThrow(expect.objectContaining({ code: 'wrong-peer' }));
     expect(() => handshake({}, BOB, CAROL)).toThrow(expect.objectContaining({ code: 'wrong-peer' }));

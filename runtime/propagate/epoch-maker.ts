@@ -59,11 +59,11 @@ export class EpochMaker {
     return this.#making;
   }
 
-  /** Somebody was revoked, or an epoch was announced. */
-  onChange({ change, from }: GroupsChange): void {
+  /** Somebody was revoked, or an epoch was announced by who had not heard of it. */
+  onChange({ from }: GroupsChange): void {
     const { view, clock, random } = this.#init;
     const { current } = view;
-    if (change !== 'revocations' || current === undefined || !this.mayMake || !view.isStale(current)) return;
+    if (current === undefined || !this.mayMake || !view.isStale(current)) return;
     const delayMs = from === undefined ? ROTATE_OWN_MS : ROTATE_OTHERS_MS * (1 + random.fraction());
     // One that is to be soon is not put off by one that is to be later.
     if (this.#soon !== undefined && from !== undefined) return;

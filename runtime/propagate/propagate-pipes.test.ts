@@ -1,5 +1,6 @@
 import { nodeCrypto } from '@pipevine/transports';
 import { describe, expect, it } from 'vitest';
+import { encodeEpochContent } from '../group/epoch-content.ts';
 import { codeOf } from '../pipe/testing/overlay.ts';
 import { decodeEnvelope, encodeEnvelope, encodeEpochRequest } from './propagate-codec.ts';
 import { MAX_MESSAGE_BYTES } from './propagate-defaults.ts';
@@ -176,6 +177,24 @@ describe('epochs', () => {
     expect(await codeOf(clock.run(neighbour.request('epoch', encodeEpochRequest(wanting))))).toBe('not-found');
     await clock.run(holder.groups.receive(group, stated('revocations').encoded));
     expect(await ask(b)).toBe('none');
+  });
+
+  it('of an administrator that had not heard of a revocation are followed by another', async () => {
+    const network = await PropagateNetwork.make();
+    const { clock, home, group } = network;
+    const second = await network.member('second', ['member', 'administrator']);
+    const thief = await network.member('thief');
+    home.propagate.open('news');
+    await clock.runFor(100);
+    await network.revoke(thief);
+    await clock.runFor(2_000);
+    expect(home.propagate.epoch).toBe(2);
+    const keyHash = nodeCrypto.sha256(new Uint8Array(32));
+    const content = encodeEpochContent({ number: 9, keyHash, fromMs: clock.wallMs(), after: new Map() });
+    await clock.run(second.groups.publish(group, { type: 'epoch', key: '', content, lifetimeMs: 86_400_000 }));
+    await network.link([home, second]);
+    await clock.runFor(15_000);
+    expect([home.propagate.epoch, second.propagate.epoch]).toEqual([10, 10]);
   });
 
   it('are a week old at most', async () => {

@@ -49,6 +49,7 @@ test('an acknowledgement is read as it was written', () => {
     { next: 5, limit: 100, ranges },
     { next: 5, limit: 100, ranges, ended: 'done' },
     { next: 5, limit: 100, ranges: [], ended: 'timeout' },
+    { next: 5, limit: 100, ranges, asks: true },
   ]) {
     expect(decodePipeReport(encodePipeReport(report))).toEqual(report);
   }

@@ -134,22 +134,18 @@ export class RelayForwarder implements BindForwarder {
   }
 
   #add(group: GroupId, frame: BindFrame, from: PortSide, to: PortSide): void {
-    const sides = [from, to];
-    for (const { side } of sides) {
+    const sides = { from, to };
+    for (const { side } of [from, to]) {
       side.labels++;
       side.unanswered++;
     }
-    let isAnswered = false;
     let isOver = false;
-    const onAnswered = (): void => {
-      if (isAnswered) return;
-      isAnswered = true;
-      for (const { side } of sides) side.unanswered--;
+    const onSettled = (which: 'from' | 'to'): void => {
+      sides[which].side.unanswered--;
     };
     const onOver = (): void => {
       isOver = true;
-      onAnswered();
-      for (const { port, side } of sides) {
+      for (const { port, side } of [from, to]) {
         side.labels--;
         this.#forget(port, side);
       }
@@ -162,7 +158,7 @@ export class RelayForwarder implements BindForwarder {
         fromBudget: new ByteBudget(LABEL_QUEUE_BYTES, from.side.budget),
         toBudget: new ByteBudget(LABEL_QUEUE_BYTES, to.side.budget),
         frame,
-        onAnswered,
+        onSettled,
         onOver: () => {
           onOver();
           this.#remove(label);
@@ -171,7 +167,9 @@ export class RelayForwarder implements BindForwarder {
       // Sending BIND may have ended the link.
       if (!isOver) this.#labels.set(label, group);
     } catch (error) {
-      if (!isOver) onOver();
+      onSettled('from');
+      onSettled('to');
+      onOver();
       throw error;
     }
   }

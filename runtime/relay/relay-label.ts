@@ -16,8 +16,8 @@ export interface RelayLabelInit {
   readonly fromBudget: ByteBudget;
   readonly toBudget: ByteBudget;
   readonly frame: BindFrame;
-  /** The target has answered, or will not any more. Once. */
-  readonly onAnswered: () => void;
+  /** One of them waits no more for an answer of the target: it came, or the binder has gone. Once each. */
+  readonly onSettled: (side: 'from' | 'to') => void;
   /** Both channels are free. Once. */
   readonly onOver: () => void;
 }
@@ -32,6 +32,7 @@ export class RelayLabel {
   readonly #init: RelayLabelInit;
   readonly #timer: Timer;
   #answered = false;
+  #isFromOver = false;
   /** For a BIND that comes again; until the binder has gone on. */
   #bound: BoundFrame | undefined;
   #over = 0;
@@ -62,7 +63,11 @@ export class RelayLabel {
           if (this.#bound !== undefined && String(again.pipe) === String(frame.pipe)) this.from.bound(this.#bound);
         },
         onEnded: (code, reason) => this.to.end(code, reason),
-        onOver,
+        onOver: () => {
+          this.#isFromOver = true;
+          if (!this.#answered) init.onSettled('from');
+          onOver();
+        },
       },
       frame.channel,
     );
@@ -106,11 +111,11 @@ export class RelayLabel {
     this.#setAnswered();
     try {
       this.#bound = { ...frame, session: throughRelay(frame.session, this.#payloadBytes()) };
+      this.from.bound(this.#bound);
     } catch {
-      // It has come over more relays than may be, or says nonsense about them.
-      return this.end('unreachable', 'The answer to BIND is not well formed.');
+      // It has come over more relays than may be, says nonsense about them, or leaves no room for what a relay adds.
+      this.end('unreachable', 'The answer to BIND cannot be passed on.');
     }
-    this.from.bound(this.#bound);
   }
 
   #payloadBytes(): number {
@@ -120,7 +125,8 @@ export class RelayLabel {
   #setAnswered(): void {
     if (this.#answered) return;
     this.#answered = true;
-    this.#init.onAnswered();
+    if (!this.#isFromOver) this.#init.onSettled('from');
+    this.#init.onSettled('to');
   }
 
   #finish(): void {

@@ -3,6 +3,7 @@ import { WORLD_GROUP } from '../id/group-id.ts';
 import type { Link } from '../link/link.ts';
 import type { Pipe } from '../pipe/pipe.ts';
 import { bindPair, codeOf, cutLinks, numbered, numberOf, Overlay, type TestPeer } from '../pipe/testing/overlay.ts';
+import { RawPeer } from '../pipe/testing/raw-peer.ts';
 import type { Clock } from '../platform/clock.ts';
 import { FrameType } from '../wire/frame.ts';
 import { RelayForwarder } from './relay-forwarder.ts';
@@ -213,6 +214,31 @@ describe('a relayed pipe', () => {
     });
   });
 
+  test('moves although what passes over the relay overtakes the direct link', async () => {
+    const overlay = new Overlay(1, { delayMs: 1 });
+    const relay = await startRelay(overlay, 'r');
+    const a = await startClient(overlay, 'a', [relay]);
+    const b = await startClient(overlay, 'b', [relay]);
+    const pipes = await bindPair(overlay, a, b, 'secure');
+    overlay.network.setConditionsBetween('a', 'b', { delayMs: 120 });
+    const got = pipes.map((pipe) => {
+      const log: number[] = [];
+      pipe.receive((message) => void log.push(numberOf(message)));
+      return log;
+    });
+    const expected = Array.from({ length: 2_000 }, (_, i) => i);
+    const speak = (i: number): void => {
+      for (const pipe of pipes) expect(pipe.trySend(numbered(i))).toBe(true);
+      if (i + 1 < expected.length) overlay.clock.setTimer(1, () => speak(i + 1));
+    };
+    speak(0);
+    makeReachable(overlay, b);
+    a.endpoint.hint(b.identity.id);
+    await overlay.clock.runUntil(() => pipes.every(({ path }) => path?.type === 'direct'), 1_500);
+    await overlay.clock.runFor(3_000);
+    expect(got).toEqual([expected, expected]);
+  });
+
   test('begins over a direct link with a session of its own when the other has relays, and can so move', async () => {
     const overlay = new Overlay(1, FAST);
     const relay = await startRelay(overlay, 'r');
@@ -224,6 +250,24 @@ describe('a relayed pipe', () => {
     await separate(overlay, a, b);
     await overlay.clock.runUntil(() => pipes[0].path?.type === 'relayed', 5_000);
     await exchange(overlay, pipes, [10]);
+  });
+
+  test('is bound although another target of the same binder never answers', async () => {
+    const overlay = new Overlay(1, FAST);
+    const relay = await startRelay(overlay, 'r');
+    const a = await startClient(overlay, 'a', [relay]);
+    const b = await startClient(overlay, 'b', [relay]);
+    const mute = await RawPeer.dial(overlay, 'mute', relay);
+    const { id } = overlay.identity('mute');
+    overlay.relays.set(id, [relay.identity.id]);
+    const attempts = Array.from({ length: 80 }, () =>
+      codeOf(a.pipes.connect({ peer: id, group: WORLD_GROUP, name: 'x', timeoutMs: 1_000 })),
+    );
+    const codes = await overlay.clock.run(Promise.all(attempts));
+    expect(codes.filter((code) => code === 'overloaded')).toHaveLength(16);
+    expect(mute.frames.filter(({ type }) => type === FrameType.bind)).toHaveLength(64);
+    await overlay.clock.runFor(20_000);
+    await exchange(overlay, await bindPair(overlay, a, b, 'secure'), [10]);
   });
 
   test('is not forwarded in a group that the relay does not serve', async () => {
@@ -343,6 +387,45 @@ describe('a relay that', () => {
     expect(await codeOf(Promise.race([overlay.clock.run(binder.flush({ timeoutMs: 1_000 }))]))).toBe('timeout');
   });
 
+  test('lets nothing pass to whoever only listens is left within 5 s', async () => {
+    const overlay = new Overlay(1, FAST);
+    const [r1, r2] = [await startRelay(overlay, 'r1'), await startRelay(overlay, 'r2')];
+    const a = await startClient(overlay, 'a', [r1, r2]);
+    const b = await startClient(overlay, 'b', [r1, r2]);
+    const [listener, speaker] = await bindPair(overlay, a, b, 'secure');
+    const got: number[] = [];
+    listener.receive((message) => void got.push(numberOf(message)));
+    await overlay.clock.run(speaker.send(numbered(1)));
+    await overlay.clock.runFor(100);
+    const link = linkBetween(r1, a);
+    link.queueData = () => true;
+    link.queueFrame = () => true;
+    await overlay.clock.run(speaker.send(numbered(2)));
+    await overlay.clock.runUntil(() => got.length === 2, 5_000);
+    expect(listener.path?.via).toBe(r2.identity.id);
+  });
+
+  test('is left in peace while the pipe is idle', async () => {
+    const overlay = new Overlay(1, FAST);
+    const relay = await startRelay(overlay, 'r');
+    const a = await startClient(overlay, 'a', [relay]);
+    const b = await startClient(overlay, 'b', [relay]);
+    const pipes = await bindPair(overlay, a, b, 'secure');
+    await overlay.clock.runFor(60_000);
+    const link = linkBetween(relay, b);
+    let frames = 0;
+    const queueFrame = link.queueFrame.bind(link);
+    link.queueFrame = (frame) => {
+      if (frame.type === FrameType.confirm) frames++;
+      return queueFrame(frame);
+    };
+    await overlay.clock.runFor(600_000);
+    expect(frames).toBeLessThanOrEqual(31);
+    expect(frames).toBeGreaterThan(25);
+    await exchange(overlay, pipes, [10]);
+    expect(pipes[0].path?.type).toBe('relayed');
+  });
+
   test('says that a pipe has ended is not believed', async () => {
     const overlay = new Overlay(1, FAST);
     const [r1, r2] = [await startRelay(overlay, 'r1'), await startRelay(overlay, 'r2')];
@@ -404,7 +487,7 @@ describe('the readers of one relay', () => {
     await exchange(overlay, pipes, mixed(300));
     const status = relay.forwarder.status();
     expect(status['relayed bytes waiting']?.used).toBeLessThanOrEqual(262_144);
-    expect(channels.status()['pipes']).toMatchObject({ used: 0 });
+    expect(channels.status().pipes).toMatchObject({ used: 0 });
   });
 
   test('that do not read are not read ahead for by the relay', async () => {
