@@ -88,6 +88,7 @@ export async function startDaemon(init: DaemonInit): Promise<Daemon> {
     const { promise: stopAsked, resolve: askStop } = Promise.withResolvers<void>();
     const socket = prepareControlSocket(settings.home, env.XDG_RUNTIME_DIR);
     const controlled: ControlledDaemon = {
+      pipes: (group) => group.namedPipes,
       peer,
       facts: { profile, version: VERSION, pid: process.pid, home: settings.home },
       status: () => daemonStatus(control, devices),

@@ -280,6 +280,13 @@ export class FakePeer implements Peer {
       propagate: async () => 0,
       serve: () => ({ close: () => {} }),
       requester: unsupported,
+      namedPipes: {
+        listen: unsupported,
+        serve: unsupported,
+        propagate: unsupported,
+        async *find() {},
+        open: unsupported,
+      },
       expose: unsupported,
       async *things(filter) {
         for (const thing of things) if (filter?.title === undefined || filter.title === thing.title) yield thing;

@@ -93,7 +93,11 @@ export class MailboxReader {
       const queue = new DoneQueue(connection, () => stop.abort());
       done = queue;
       for (let after: number | undefined; !stop.signal.aborted; ) {
-        for (const message of await this.#batch(connection, after, stop.signal)) {
+        const messages = await this.#batch(connection, after, stop.signal);
+        // It was asked to wait for some: without a pause this would go round and round.
+        if (messages.length === 0)
+          throw new PipevineError('protocol', 'A relay ended the wait for messages without any.');
+        for (const message of messages) {
           if (!(await this.#take(message, queue))) again ??= this.#later(() => stop.abort());
           await queue.room();
           if (stop.signal.aborted) return;

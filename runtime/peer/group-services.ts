@@ -15,6 +15,7 @@ import type { Pipes } from '../pipe/pipes.ts';
 import type { Timer } from '../platform/clock.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
+import { PropagatePipes } from '../propagate/propagate-pipes.ts';
 import { RendezvousClient } from '../rendezvous/rendezvous-client.ts';
 import type { GroupNeighbour } from '../resolver/resolver.ts';
 import type { ResolverService } from '../resolver/resolver-service.ts';
@@ -60,6 +61,7 @@ export class GroupServices {
   readonly #rendezvous: RendezvousClient;
   readonly #sync: GroupSync;
   readonly #info: PeerInfoService;
+  readonly #propagate: PropagatePipes;
   readonly #things: GroupThings;
   readonly #unfollow: () => void;
   readonly #introduction: { unsubscribe(): void };
@@ -98,6 +100,7 @@ export class GroupServices {
     this.#unfollow = discovery.followNeighbours('peer', id);
     this.#sync = new GroupSync({ groups, resolver, clock, random, crypto });
     this.#info = new PeerInfoService({ resolver, facts: init.facts, policy: init.peerInfo });
+    this.#propagate = new PropagatePipes({ identity, resolver, groups, storage, clock, random, crypto });
     this.#things = new GroupThings({ group: id, identity, clock, random, pipes, discovery, hostOf });
     this.group = new MemberGroup({
       id,
@@ -115,8 +118,10 @@ export class GroupServices {
       info: this.#info,
       rendezvous: this.#rendezvous,
       administrator: init.parts.find(({ administrator }) => administrator)?.administrator,
+      propagate: this.#propagate,
       groups,
       clock,
+      random,
     });
     this.#recheck = this.#later();
   }
@@ -144,7 +149,7 @@ export class GroupServices {
 
   /** Bounds and counters, by name. */
   status(): readonly Readonly<Record<string, BoundStatus>>[] {
-    return [this.#things.status(), this.#rendezvous.bounds(), this.#sync.status()];
+    return [this.#things.status(), this.#rendezvous.bounds(), this.#sync.status(), this.#propagate.status()];
   }
 
   /** Cancels leases, then ends all. Idempotent. */
@@ -157,6 +162,7 @@ export class GroupServices {
     await this.#rendezvous.close();
     this.#sync.close();
     this.#info.close();
+    this.#propagate.close();
     this.#init.discovery.closeGroup(this.#id);
     this.#publishers.close();
     await this.#init.resolver.closeGroup(this.#id);

@@ -22,7 +22,11 @@ import type {
   RequestPipe,
   WaitOptions,
 } from '../pipe/pipe.ts';
+import { GroupPipeNames } from '../pipe-names/group-pipe-names.ts';
+import type { NamedPipes } from '../pipe-names/named-pipes.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { Random } from '../platform/random.ts';
+import type { PropagatePipes } from '../propagate/propagate-pipes.ts';
 import type { GroupRendezvous, RendezvousStatus } from '../rendezvous/rendezvous.ts';
 import type { GroupResolver, PropagateOptions, ResolverAnswer, ResolverHandler } from '../resolver/resolver.ts';
 import type { GroupThings } from '../thing/group-things.ts';
@@ -48,7 +52,9 @@ export interface MemberGroupInit {
   readonly rendezvous: GroupRendezvous;
   /** Absent in a peer without the part that administers. */
   readonly administrator: Administrator | undefined;
+  readonly propagate: PropagatePipes;
   readonly clock: Clock;
+  readonly random: Random;
 }
 
 /** Deadline of binding a pipe, and of that the part for finding a peer that was never heard of, ms. */
@@ -56,18 +62,22 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const LOCATE_TIMEOUT_MS = 2_000;
 /** Services of the group itself, on pipes and on the resolver. */
 const RESERVED = ['resolver', 'thing'];
-const RESERVED_HANDLERS = ['discovery', 'rendezvous', 'group', 'peerinfo'];
+const RESERVED_HANDLERS = ['discovery', 'rendezvous', 'group', 'peerinfo', 'propagate', 'epoch'];
 
 /** One group as a program sees it: every call goes to the service that does it, with the group filled in. */
 export class MemberGroup implements PeerGroup {
   readonly id: GroupId;
   readonly #init: MemberGroupInit;
   readonly #listeners = new Set<PipeListener>();
+  readonly #names: GroupPipeNames;
   #closed = false;
 
   constructor(init: MemberGroupInit) {
     this.id = init.id;
     this.#init = init;
+    const { clock, random } = init;
+    const openPropagate = (name: string) => this.#open().propagate.open(name);
+    this.#names = new GroupPipeNames({ group: this, clock, random, openPropagate });
   }
 
   get name(): string {
@@ -131,6 +141,11 @@ export class MemberGroup implements PeerGroup {
 
   requester(init: Omit<ConnectInit, 'group' | 'kind'>): Promise<RequestPipe> {
     return this.#located(init, (wait) => this.#open().pipes.requester({ ...init, ...wait, group: this.id }));
+  }
+
+  get namedPipes(): NamedPipes {
+    this.#open();
+    return this.#names;
   }
 
   expose(thing: ThingInit, handlers: ThingHandlers): Promise<ExposedThing> {
@@ -237,6 +252,7 @@ export class MemberGroup implements PeerGroup {
   /** The peer leaves the group or closes. Idempotent. */
   close(): void {
     this.#closed = true;
+    this.#names.close();
     for (const listener of this.#listeners) listener.close();
     this.#listeners.clear();
   }

@@ -19,6 +19,7 @@ import type {
   WaitOptions,
 } from '../pipe/pipe.ts';
 import type { HostedPeers } from '../pipe/pipes.ts';
+import type { NamedPipes } from '../pipe-names/named-pipes.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
 import type { RendezvousStatus } from '../rendezvous/rendezvous.ts';
 import type { PropagateOptions, ResolverAnswer, ResolverHandler } from '../resolver/resolver.ts';
@@ -97,6 +98,8 @@ export interface PeerGroup {
   connect(init: Omit<ConnectInit, 'group'>): Promise<Pipe>;
   serve(init: Omit<ListenInit, 'group'>, handler: RequestHandler): PipeListener;
   requester(init: Omit<ConnectInit, 'group' | 'kind'>): Promise<RequestPipe>;
+  /** Pipes by name: advertised by who listens, found and bound anew by who sends; propagate pipes among them. */
+  readonly namedPipes: NamedPipes;
   expose(thing: ThingInit, handlers: ThingHandlers): Promise<ExposedThing>;
   /** The things of the group, each once: own cache first, then the neighbours' answers. */
   things(filter?: ThingFilter, options?: WaitOptions): AsyncIterable<ThingSummary>;
