@@ -1,7 +1,7 @@
 import { PipevineError } from '@pipevine/runtime';
 import { helpText } from './arguments/help-text.ts';
 import { parseArguments } from './arguments/parse-arguments.ts';
-import type { Administration } from './commands/command-context.ts';
+import type { Administration, TransportsLoader } from './commands/command-context.ts';
 import { commandTable } from './commands/command-table.ts';
 import { type Environment, loadSettings } from './config/settings.ts';
 import type { GatewayModule } from './daemon/devices.ts';
@@ -18,6 +18,8 @@ export interface CommandLineInit {
   readonly signal: AbortSignal;
   /** What a gateway needs besides a peer. Absent in a build for edges. */
   readonly loadGateway?: () => Promise<GatewayModule>;
+  /** Transports besides TCP. Absent in a build for edges. */
+  readonly loadTransports?: TransportsLoader;
   /** What those who run groups need. Absent in a build for edges. */
   readonly administration?: Administration;
   /** Where a person, or a pipe, can be asked. Default: nobody can. */
@@ -28,7 +30,7 @@ export interface CommandLineInit {
 
 /** Runs one command line and resolves with the exit code. Prints all errors; never rejects. */
 export async function runCommandLine(args: readonly string[], init: CommandLineInit): Promise<number> {
-  const { env, out, err, signal, loadGateway, administration, drawQrCode, input = NO_INPUT } = init;
+  const { env, out, err, signal, loadGateway, loadTransports, administration, drawQrCode, input = NO_INPUT } = init;
   const table = commandTable(administration?.commands);
   const outputOf = (json: boolean) => new Output({ json, out, err, debug: Boolean(env.PIPEVINE_DEBUG) });
   let output = outputOf(args.includes('--json'));
@@ -48,6 +50,7 @@ export async function runCommandLine(args: readonly string[], init: CommandLineI
       input,
       ...(administration === undefined ? {} : { administration }),
       ...(loadGateway === undefined ? {} : { loadGateway }),
+      ...(loadTransports === undefined ? {} : { loadTransports }),
       ...(drawQrCode === undefined ? {} : { drawQrCode }),
     };
     return await parsed.command.run(context, parsed.given);

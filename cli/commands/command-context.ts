@@ -1,4 +1,4 @@
-import { type JsonValue, PipevineError } from '@pipevine/runtime';
+import { type JsonValue, PipevineError, type Transport } from '@pipevine/runtime';
 import type { CommandSpec } from '../arguments/command-spec.ts';
 import type { Environment, Settings } from '../config/settings.ts';
 import { ControlClient } from '../control/control-client.ts';
@@ -17,6 +17,9 @@ export interface Administration {
   loadMethods(): Promise<(daemon: ControlledDaemon) => ControlMethods>;
 }
 
+/** Loads what makes transports besides TCP. */
+export type TransportsLoader = () => Promise<(settings: Settings, env: Environment) => readonly Transport[]>;
+
 /** What every command gets. */
 export interface CommandContext {
   readonly settings: Settings;
@@ -27,6 +30,7 @@ export interface CommandContext {
   readonly input: Input;
   readonly administration?: Administration;
   readonly loadGateway?: () => Promise<GatewayModule>;
+  readonly loadTransports?: TransportsLoader;
   readonly drawQrCode?: (text: string) => Promise<string>;
 }
 

@@ -3,10 +3,19 @@ import type { OptionKey } from '../config/options.ts';
 import { GROUP } from './group-option.ts';
 import { PASSWORD_FILE } from './password-option.ts';
 
-const JOINING: readonly OptionKey[] = ['name', 'seed', 'multicast', 'multicast-port', 'multicast-interface'];
+const JOINING: readonly OptionKey[] = ['name', 'seed', 'multicast', 'multicast-port', 'multicast-interface', 'tls-ca'];
 const MQTT: readonly OptionKey[] = ['mqtt', 'mqtt-password-file', 'mqtt-ca', 'mqtt-listen'];
 const SERVING: readonly OptionKey[] = ['rendezvous', 'peer-info'];
-const RUNNING: readonly OptionKey[] = ['profile', 'listen', ...JOINING, ...MQTT, ...SERVING, 'log-level'];
+const RUNNING: readonly OptionKey[] = [
+  'profile',
+  'listen',
+  'tls-certificate',
+  'tls-key',
+  ...JOINING,
+  ...MQTT,
+  ...SERVING,
+  'log-level',
+];
 
 const NAME: LocalOption = { key: 'name', placeholder: 'GLOB', description: 'only these; * stands for any characters' };
 

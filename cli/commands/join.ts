@@ -71,8 +71,9 @@ function daemon(context: CommandContext): Joiner {
   };
 }
 
-async function ownPeer({ settings, signal }: CommandContext): Promise<Joiner> {
-  const { peer, platform, close } = await openPeer(settings, { profile: 'edge', listen: [] });
+async function ownPeer({ settings, signal, env, loadTransports }: CommandContext): Promise<Joiner> {
+  const transports = (await loadTransports?.())?.(settings, env) ?? [];
+  const { peer, platform, close } = await openPeer(settings, { profile: 'edge', listen: [], transports });
   const options = {
     addresses: settings.seed,
     signal,

@@ -83,7 +83,7 @@ export async function send(context: CommandContext, { positionals: [name = ''], 
     const stopReading = () => reading.abort();
     signal.addEventListener('abort', stopReading);
     if (signal.aborted) stopReading();
-    const result = follow(context, items, local).finally(stopReading);
+    const result = follow(context, items, local, keep).finally(stopReading);
     // Its failure is that of the whole; until then there is nobody to hear of it.
     result.catch(() => {});
     try {
@@ -146,6 +146,7 @@ async function follow(
   context: CommandContext,
   items: AsyncGenerator<JsonValue, JsonValue>,
   local: Arguments['local'],
+  keep: boolean,
 ): Promise<JsonValue> {
   const { output } = context;
   const parts = new MessageParts();
@@ -160,9 +161,11 @@ async function follow(
     } else if (output.json && !isOn(local, 'binary')) output.value(item, () => '');
     else if (item.type === 'interrupted') {
       const lost = Number(item.unacknowledgedBytes);
-      const reason = textOf(item.reason) || 'the other side has closed the pipe';
       const doubt = lost > 0 ? `; ${lost} bytes may be lost` : '';
-      output.notice(`interrupted: ${reason}${doubt}; looking for who listens`);
+      const reason = textOf(item.reason) || 'the other side has closed the pipe';
+      if (keep) output.notice(`interrupted: ${reason}${doubt}; looking for who listens`);
+      // The error that follows says why.
+      else if (lost > 0) output.notice(`${lost} bytes may be lost`);
     } else output.notice(`resumed: ${shortId(item.peer)} listens`);
   }
 }

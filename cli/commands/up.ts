@@ -6,7 +6,7 @@ import type { CommandContext } from './command-context.ts';
 
 /** Runs a peer until it is stopped. */
 export async function up(context: CommandContext): Promise<number> {
-  const { settings, output, env, signal, loadGateway, administration } = context;
+  const { settings, output, env, signal, loadGateway, loadTransports, administration } = context;
   const profile: Profile = settings.profile ?? (loadGateway === undefined ? 'edge' : 'gateway');
   const log = new Log({
     level: settings.logLevel,
@@ -21,6 +21,7 @@ export async function up(context: CommandContext): Promise<number> {
     log,
     env,
     ...(loadGateway === undefined ? {} : { loadGateway }),
+    transports: (await loadTransports?.())?.(settings, env) ?? [],
     ...(administration === undefined ? {} : { administration }),
   });
   const { link } = daemon.ready;

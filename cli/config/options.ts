@@ -76,6 +76,19 @@ export const OPTIONS = [
     pattern: '^(\\[[^\\]]+\\]|[^:]+):\\d{1,5}$',
     expected: 'HOST:PORT, such as 0.0.0.0:1883',
   },
+  {
+    key: 'tls-certificate',
+    type: 'string',
+    placeholder: 'FILE',
+    description: 'certificate with its chain (PEM), to listen on wss:// or https://',
+  },
+  { key: 'tls-key', type: 'string', placeholder: 'FILE', description: 'key of --tls-certificate (PEM)' },
+  {
+    key: 'tls-ca',
+    type: 'string',
+    placeholder: 'FILE',
+    description: 'certificate authority (PEM) of wss:// and https:// peers; default: those that the system trusts',
+  },
   { key: 'multicast', type: 'boolean', description: 'find peers on the local network, and be found' },
   {
     key: 'multicast-port',

@@ -26,6 +26,9 @@ export interface Settings {
   readonly mqttPassword: string | undefined;
   readonly mqttPasswordFile: string | undefined;
   readonly mqttCa: string | undefined;
+  readonly tlsCertificate: string | undefined;
+  readonly tlsKey: string | undefined;
+  readonly tlsCa: string | undefined;
   readonly mqttListen: string | undefined;
   readonly multicast: boolean;
   readonly multicastPort: number | undefined;
@@ -74,6 +77,9 @@ export async function loadSettings(flags: Flags, env: Environment): Promise<Sett
     mqttPasswordFile: text(given, 'mqtt-password-file'),
     mqttCa: text(given, 'mqtt-ca'),
     mqttListen: text(given, 'mqtt-listen'),
+    tlsCertificate: text(given, 'tls-certificate'),
+    tlsKey: text(given, 'tls-key'),
+    tlsCa: text(given, 'tls-ca'),
     multicast: given.get('multicast') !== false,
     multicastPort: number(given, 'multicast-port'),
     multicastInterface: list(given, 'multicast-interface'),
@@ -142,6 +148,9 @@ function checkTogether(settings: Settings): void {
     }
   } else if (settings.mqttCa !== undefined || settings.mqttPasswordFile !== undefined) {
     fail('--mqtt-ca and --mqtt-password-file belong to --mqtt URL; give that too');
+  }
+  if ((settings.tlsCertificate === undefined) !== (settings.tlsKey === undefined)) {
+    fail('--tls-certificate and --tls-key belong together; give both, or neither');
   }
   if (settings.profile === 'edge' && (settings.mqtt !== undefined || settings.mqttListen !== undefined)) {
     fail('an edge peer has no MQTT; use --profile gateway, or leave out --mqtt and --mqtt-listen');

@@ -1,4 +1,4 @@
-import { type EndpointAddress, type PeerGroup, PipevineError } from '@pipevine/runtime';
+import { type EndpointAddress, type PeerGroup, PipevineError, type Transport } from '@pipevine/runtime';
 import type { Administration } from '../commands/command-context.ts';
 import type { Profile, Settings } from '../config/settings.ts';
 import { ControlServer } from '../control/control-server.ts';
@@ -54,6 +54,8 @@ export interface DaemonInit {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absent in a build for edges. */
   readonly loadGateway?: () => Promise<GatewayModule>;
+  /** Besides TCP. */
+  readonly transports?: readonly Transport[];
   readonly administration?: Administration;
 }
 
@@ -64,6 +66,7 @@ export async function startDaemon(init: DaemonInit): Promise<Daemon> {
   const opened = await openPeer(settings, {
     profile,
     listen: settings.listen ?? defaultListen(profile),
+    transports: init.transports ?? [],
     ...(gateway === undefined ? {} : { gateway }),
   });
   const closers: (() => Promise<void> | void)[] = [() => opened.close()];

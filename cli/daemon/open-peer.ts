@@ -6,6 +6,7 @@ import {
   type PeerInfoPolicy,
   PipevineError,
   type Platform,
+  type Transport,
 } from '@pipevine/runtime';
 import {
   nodePlatform,
@@ -45,13 +46,15 @@ export async function openPeer(
   init: {
     readonly profile: Profile;
     readonly listen: readonly EndpointAddress[];
+    /** Besides TCP. */
+    readonly transports?: readonly Transport[];
     /** Makes the peer, and shows it to others. Default: one that admits nobody, and that only peers find. */
     readonly gateway?: Pick<GatewayModule, 'createPeer' | 'dnsSdDirectory'>;
   },
 ): Promise<OpenedPeer> {
   const home = homeAt(settings.home);
   makeHome(home);
-  const platform = await openPlatform(settings, home, init.gateway?.dnsSdDirectory);
+  const platform = await openPlatform(settings, home, init.transports ?? [], init.gateway?.dnsSdDirectory);
   try {
     const seed =
       readIdentitySeed(home.identityFile) ?? createIdentitySeed(home.identityFile, (n) => nodeRandom.bytes(n));
@@ -91,12 +94,13 @@ export async function openPeer(
 async function openPlatform(
   settings: Settings,
   home: Home,
+  transports: readonly Transport[],
   dnsSdDirectory?: GatewayModule['dnsSdDirectory'],
 ): Promise<Platform> {
   try {
     return nodePlatform({
       storage: home.databaseFile,
-      transports: [tcpTransport()],
+      transports: [tcpTransport(), ...transports],
       ...(settings.multicast && {
         localNetwork: udpLocalNetwork(multicastOptions(settings)),
         ...(dnsSdDirectory && { serviceDirectory: dnsSdDirectory(multicastOptions(settings)) }),

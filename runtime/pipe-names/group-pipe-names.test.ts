@@ -31,9 +31,9 @@ async function boot(name: string) {
 
 let gateway: Peer;
 
-async function member(name: string): Promise<Member> {
+async function member(name: string, options: { readonly roles?: readonly string[] } = {}): Promise<Member> {
   const { peer, named, crash } = await boot(name);
-  const group = await clock.run(peer.join(await clock.run(gateway.invite(home?.id ?? expect.fail()))));
+  const group = await clock.run(peer.join(await clock.run(gateway.invite(home?.id ?? expect.fail(), options))));
   return { peer, group, names: named(group), crash };
 }
 
@@ -164,6 +164,13 @@ describe('a pipe by name', () => {
     expect(await codeOf(hear(a))).toBe('busy');
     expect(await codeOf(a.names.serve({ name: 'log' }, async (body) => body))).toBe('busy');
     expect(await codeOf(a.names.propagate('log', { listed: true }))).toBe('unsupported');
+  });
+
+  it('is listened to by nobody whose advertisement nobody would take', async () => {
+    const guest = await member('guest', { roles: ['guest'] });
+    const refused = { code: 'refused', message: expect.stringContaining('"publish" for listening under "log"') };
+    await expect(guest.names.listen({ name: 'log' }, () => {})).rejects.toMatchObject(refused);
+    await expect(guest.names.serve({ name: 'log' }, async (body) => body)).rejects.toMatchObject(refused);
   });
 
   it('stays advertised for as long as somebody listens, and no longer than an hour after a crash', async () => {

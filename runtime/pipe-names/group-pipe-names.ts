@@ -1,4 +1,6 @@
 import { PipevineError } from '../error/pipevine-error.ts';
+import { checkCapability } from '../group/access.ts';
+import { may } from '../group/capability.ts';
 import { type PeerId, shortPeerId } from '../id/peer-id.ts';
 import type { PeerGroup } from '../peer/peer.ts';
 import { requirePipeName } from '../pipe/listeners.ts';
@@ -21,7 +23,10 @@ import { FIND_TIMEOUT_MS, MAX_FOUND, MAX_LISTENED, MAX_TRIED, PIPE_REFRESH_MS } 
 import { RebindingPipe } from './rebinding-pipe.ts';
 
 export interface GroupPipeNamesInit {
-  readonly group: Pick<PeerGroup, 'publish' | 'withdraw' | 'discover' | 'listen' | 'connect' | 'serve' | 'requester'>;
+  readonly group: Pick<
+    PeerGroup,
+    'credential' | 'publish' | 'withdraw' | 'discover' | 'listen' | 'connect' | 'serve' | 'requester'
+  >;
   readonly clock: Clock;
   readonly random: Random;
   /** Opens a propagate pipe; absent in a peer without that part. */
@@ -51,12 +56,14 @@ export class GroupPipeNames implements NamedPipes {
     { name, kind = 'secure' }: { readonly name: string; readonly kind?: 'unicast' | 'reliable' | 'secure' },
     onPipe: (pipe: Pipe) => void,
   ): Promise<NamedListener> {
+    this.#checkMayPublish(name);
     this.#checkRoom(name, kind);
     const listener = this.#init.group.listen({ name, kinds: [kind] }, onPipe);
     return this.#announced(name, kind, () => listener.close());
   }
 
   async serve({ name }: { readonly name: string }, handler: RequestHandler): Promise<NamedListener> {
+    this.#checkMayPublish(name);
     this.#checkRoom(name, 'request');
     const listener = this.#init.group.serve({ name }, handler);
     return this.#announced(name, 'request', () => listener.close());
@@ -67,7 +74,7 @@ export class GroupPipeNames implements NamedPipes {
     if (openPropagate === undefined) {
       throw new PipevineError('unsupported', 'This peer was assembled without propagate pipes.');
     }
-    if (options.listed !== true) return openPropagate(name);
+    if (options.listed !== true || !this.#mayPublish) return openPropagate(name);
     this.#checkRoom(name, 'propagate');
     const pipe = openPropagate(name);
     const listing = await this.#announced(name, 'propagate', () => pipe.close());
@@ -196,6 +203,18 @@ export class GroupPipeNames implements NamedPipes {
     return kind === 'request'
       ? requestEnd(await group.requester({ peer, name, ...options }), onMessage)
       : pipeEnd(await group.connect({ peer, name, kind, ...options }), onMessage);
+  }
+
+  /** What a member advertises that may not publish, nobody takes: it would listen for nobody. */
+  get #mayPublish(): boolean {
+    const { credential } = this.#init.group;
+    return credential === undefined || may(credential, 'publish');
+  }
+
+  #checkMayPublish(name: string): void {
+    const { credential } = this.#init.group;
+    if (credential === undefined) return;
+    checkCapability('publish', `listening under "${name}"`, credential.subject, credential);
   }
 
   #checkRoom(name: string, kind: NamedPipeKind): void {

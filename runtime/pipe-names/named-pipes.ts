@@ -69,13 +69,19 @@ export interface NamedListener {
 
 /** Pipes of one group by name: who listens advertises it, who opens finds it. */
 export interface NamedPipes {
-  /** Accepts pipes of one kind (default secure), and advertises it. Rejects with `busy`, `invalid-argument`, `overloaded`. */
+  /**
+   * Accepts pipes of one kind (default secure), and advertises it. Rejects with `refused` without the capability
+   * `publish`, `busy`, `invalid-argument`, `overloaded`.
+   */
   listen(
     init: { readonly name: string; readonly kind?: 'unicast' | 'reliable' | 'secure' },
     onPipe: (pipe: Pipe) => void,
   ): Promise<NamedListener>;
   serve(init: { readonly name: string }, handler: RequestHandler): Promise<NamedListener>;
-  /** Opens a propagate pipe; with `listed` it is advertised, so that others see that there is somebody. */
+  /**
+   * Opens a propagate pipe; with `listed` it is advertised, so that others see that there is somebody, unless this peer
+   * may not publish.
+   */
   propagate(name: string, options?: { readonly listed?: boolean }): Promise<PropagatePipe>;
   /** Who listens, as far as is known and neighbours answer (default 2 s). Each peer and name once. */
   find(search?: PipeSearch, options?: WaitOptions): AsyncIterable<FoundPipe>;
