@@ -4,7 +4,7 @@ import { Household } from './group-journey.ts';
 import { PipedCommand } from './piped-command.ts';
 import { temporaryFolder } from './pipevine-process.ts';
 
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 30_000;
 /** The longest of a test, ms: several deadlines, so that what did not come is named. */
 const TEST_MS = 180_000;
 
@@ -55,6 +55,10 @@ describe('pipes by name between processes', () => {
     const near = ['--no-multicast', '--seed', addressIn(await machines.up('cellar', '--no-multicast'))];
     const peerOf = async (machine: string): Promise<string> =>
       String(JSON.parse((await machines.run(machine, 'status', '--json')).stdout).peer);
+    const hasLease = async (machine: string): Promise<boolean> => {
+      const { stdout } = await machines.run(machine, 'group', 'show', 'home of cellar', '--json');
+      return stdout !== '' && JSON.parse(stdout).rendezvous.lease !== null;
+    };
     const invite = async (...args: string[]): Promise<string> =>
       String(JSON.parse((await machines.run('cellar', 'group', 'invite', ...args, '--json')).stdout).code);
     const [code, guestCode, cellarId] = await Promise.all([
@@ -69,6 +73,10 @@ describe('pipes by name between processes', () => {
         expect(await machines.run(machine, 'join', joined, ...near)).toMatchObject({ code: 0 });
         await machines.up(machine, '--profile', 'edge', ...near);
         ids.set(machine, await peerOf(machine));
+        // What an edge advertises is found by others once it has a rendezvous.
+        for (const deadline = Date.now() + DEADLINE_MS; !(await hasLease(machine)); ) {
+          if (Date.now() > deadline) throw new Error(`${machine} got no lease in ${DEADLINE_MS} ms.`);
+        }
       }),
     );
   }, TEST_MS);
@@ -328,28 +336,6 @@ describe('pipes by name between processes', () => {
       expect(listed).toMatchObject({ code: 0, stdout: expect.stringContaining('safe') });
       expect(await Promise.all([safe, songs].map(interrupt))).toEqual([0, 0]);
       expect(safe.stdout.length).toBe(0);
-    },
-    TEST_MS,
-  );
-
-  it(
-    'goes on with --keep when the whole peer that listens dies',
-    async () => {
-      const { pid } = JSON.parse((await machines.run('attic', 'status', '--json')).stdout);
-      const first = await listen('attic', 'meter');
-      const sender = await start('kitchen', 'send', 'meter', '--keep');
-      sender.type('one\n');
-      await first.printed(4, DEADLINE_MS);
-      process.kill(Number(pid), 'SIGKILL');
-      await sender.stderr.next((line) => (line.includes('looking for who listens') ? line : undefined), DEADLINE_MS);
-      const second = await listen('cellar', 'meter');
-      sender.type('two\n');
-      await sender.stderr.next((line) => (line.includes('resumed: ') ? line : undefined), DEADLINE_MS);
-      expect((await second.printed(4, DEADLINE_MS)).toString()).toBe('two\n');
-      sender.endInput();
-      expect(await sender.exit(DEADLINE_MS)).toBe(0);
-      expect(sender.stderr.lines.at(-1)).toBe(`pipevine: resumed: ${shortIdOf('cellar')} listens`);
-      expect(await first.exit(DEADLINE_MS)).not.toBe(0);
     },
     TEST_MS,
   );
