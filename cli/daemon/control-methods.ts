@@ -2,6 +2,7 @@ import {
   ADVERTISEMENT_KINDS,
   type ConsumedThing,
   type JsonValue,
+  type NamedPipes,
   type ObservationNotice,
   type Peer,
   type PeerGroup,
@@ -14,7 +15,6 @@ import { resolveMember, resolveName } from '../naming/resolve-name.ts';
 import { typedValue } from '../values/typed-value.ts';
 import { findPeers } from './find-peers.ts';
 import { groupMethods } from './group-methods.ts';
-import type { GroupPipes } from './group-pipes.ts';
 import { rendezvousReport } from './group-reports.ts';
 import { joinGroup } from './join-group.ts';
 import { Parameters } from './parameters.ts';
@@ -41,7 +41,7 @@ export interface ControlledDaemon {
   /** A group was joined with the help of these addresses. */
   joined(seeds: readonly string[]): Promise<void>;
   /** The pipes of a group by name. Absent in a build without them. */
-  readonly pipes?: (group: PeerGroup) => GroupPipes;
+  readonly pipes?: (group: PeerGroup) => NamedPipes;
   stop(): void;
 }
 

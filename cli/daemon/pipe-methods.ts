@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import {
   type JsonValue,
+  NAMED_PIPE_KINDS,
+  type NamedPipe,
+  type NamedPipeKind,
+  type NamedPipeNotice,
+  type NamedPipes,
   type Peer,
   type PeerGroup,
   type PeerId,
@@ -13,7 +18,6 @@ import { resolveName } from '../naming/resolve-name.ts';
 import { chosenGroup } from './choose-group.ts';
 import type { ControlledDaemon } from './control-methods.ts';
 import { findPeers } from './find-peers.ts';
-import { type GroupPipes, type NamedPipeKind, type OutgoingPipe, PIPE_KINDS, type PipeNotice } from './group-pipes.ts';
 import { OutgoingMessages } from './outgoing-messages.ts';
 import { Parameters } from './parameters.ts';
 import { type JsonObject, ownGroups } from './reports.ts';
@@ -41,7 +45,7 @@ export function pipeMethods(daemon: ControlledDaemon): ControlMethods {
   const sending = new Map<string, OutgoingMessages>();
   const asked = new Map<string, Asked>();
 
-  const pipesOf = (group: PeerGroup): GroupPipes => {
+  const pipesOf = (group: PeerGroup): NamedPipes => {
     const pipes = daemon.pipes?.(group);
     if (pipes !== undefined) return pipes;
     throw new PipevineError('unsupported', 'this peer was assembled without names for pipes');
@@ -75,7 +79,7 @@ export function pipeMethods(daemon: ControlledDaemon): ControlMethods {
       const given = new Parameters('pipe.listen', params);
       const group = chosenGroup(peer, given.optionalText('group'));
       const name = given.text('name');
-      const kind = given.optionalChoice('kind', PIPE_KINDS) ?? 'secure';
+      const kind = given.optionalChoice('kind', NAMED_PIPE_KINDS) ?? 'secure';
       const emit = inTurn(context);
       const ends = new Set<() => void>();
       const close = await listen({ pipes: pipesOf(group), name, kind, emit, ends, asked });
@@ -104,7 +108,7 @@ export function pipeMethods(daemon: ControlledDaemon): ControlMethods {
       const emit = inTurn(context);
       const pipe = randomUUID();
       let isFirst = true;
-      const onNotice = (notice: PipeNotice) => {
+      const onNotice = (notice: NamedPipeNotice) => {
         if (!isFirst) void emit(noticeReport(pipe, notice));
         isFirst = false;
       };
@@ -145,7 +149,7 @@ export function pipeMethods(daemon: ControlledDaemon): ControlMethods {
 }
 
 interface Listening {
-  readonly pipes: GroupPipes;
+  readonly pipes: NamedPipes;
   readonly name: string;
   readonly kind: NamedPipeKind;
   readonly emit: Emit;
@@ -217,7 +221,7 @@ interface Outgoing {
   readonly kind: NamedPipeKind;
   /** Undefined of a propagate pipe. */
   readonly peer: PeerId | undefined;
-  readonly closed: OutgoingPipe['closed'];
+  readonly closed: NamedPipe['closed'];
   send(message: Uint8Array, signal: AbortSignal): Promise<unknown>;
   receive(onMessage: (message: Uint8Array) => Promise<void>): void;
   flush(signal: AbortSignal): Promise<void>;
@@ -226,15 +230,15 @@ interface Outgoing {
 
 interface OpenInit {
   readonly peer: Peer;
-  readonly pipes: GroupPipes;
+  readonly pipes: NamedPipes;
   readonly context: ControlContext;
   readonly given: Parameters;
-  readonly onNotice: (notice: PipeNotice) => void;
+  readonly onNotice: (notice: NamedPipeNotice) => void;
 }
 
 async function openOutgoing({ peer, pipes, context, given, onNotice }: OpenInit): Promise<Outgoing> {
   const name = given.text('name');
-  const kind = given.optionalChoice('kind', PIPE_KINDS);
+  const kind = given.optionalChoice('kind', NAMED_PIPE_KINDS);
   const to = given.optionalText('to');
   const timeoutMs = given.timeoutMs();
   const { signal } = context;
@@ -267,7 +271,7 @@ async function openOutgoing({ peer, pipes, context, given, onNotice }: OpenInit)
   };
 }
 
-async function propagateTo(pipes: GroupPipes, name: string): Promise<Outgoing> {
+async function propagateTo(pipes: NamedPipes, name: string): Promise<Outgoing> {
   const pipe = await pipes.propagate(name);
   return {
     kind: 'propagate',
@@ -280,7 +284,7 @@ async function propagateTo(pipes: GroupPipes, name: string): Promise<Outgoing> {
   };
 }
 
-async function isPropagateOnly(pipes: GroupPipes, name: string, signal: AbortSignal): Promise<boolean> {
+async function isPropagateOnly(pipes: NamedPipes, name: string, signal: AbortSignal): Promise<boolean> {
   const kinds = new Set<NamedPipeKind>();
   for await (const found of pipes.find({ name }, { signal })) kinds.add(found.kind);
   return kinds.size === 1 && kinds.has('propagate');
@@ -301,7 +305,7 @@ async function emitMessage(emit: Emit, bytes: Uint8Array, about: JsonObject): Pr
   }
 }
 
-function noticeReport(pipe: string, notice: PipeNotice): JsonObject {
+function noticeReport(pipe: string, notice: NamedPipeNotice): JsonObject {
   if (notice.type === 'bound') return { ...notice, pipe };
   const { type, peer, error, unacknowledgedBytes } = notice;
   return { type, pipe, peer, code: error?.code ?? null, reason: error?.message ?? null, unacknowledgedBytes };

@@ -1,5 +1,14 @@
-import { type Pipe, type PipeKind, PipevineError, type RequestHandler } from '@pipevine/runtime';
-import type { FoundPipe, GroupPipes, OutgoingPipe, PipeNotice } from '../daemon/group-pipes.ts';
+import {
+  type FoundPipe,
+  type NamedPipe,
+  type NamedPipeNotice,
+  type NamedPipes,
+  type Pipe,
+  type PipeKind,
+  PipevineError,
+  type PropagateMessage,
+  type RequestHandler,
+} from '@pipevine/runtime';
 
 interface Listener {
   readonly kind: FoundPipe['kind'];
@@ -8,10 +17,10 @@ interface Listener {
   serve?: RequestHandler;
 }
 
-type Open = Parameters<GroupPipes['open']>[0];
+type Open = Parameters<NamedPipes['open']>[0];
 
 /** Pipes by name within one process: who sends reaches whoever listens. */
-export class FakePipes implements GroupPipes {
+export class FakePipes implements NamedPipes {
   readonly peer: FoundPipe['peer'];
   readonly listeners = new Map<string, Listener>();
   /** How often something was opened, by its options. */
@@ -42,12 +51,15 @@ export class FakePipes implements GroupPipes {
   async propagate(name: string) {
     const { peer } = this;
     return {
+      name,
+      dropped: 0,
       send: async (message: Uint8Array) => {
         await this.listeners.get(name)?.take(message);
         return 1;
       },
-      receive: (onMessage: (message: { from: FoundPipe['peer']; bytes: Uint8Array }) => void | Promise<void>) => {
-        this.listeners.set(name, { kind: 'propagate', take: (bytes) => onMessage({ from: peer, bytes }) });
+      receive: (onMessage: (message: PropagateMessage) => void | Promise<void>) => {
+        const about = { from: peer } as PropagateMessage; // The daemon does not look at credentials.
+        this.listeners.set(name, { kind: 'propagate', take: (bytes) => onMessage({ ...about, bytes }) });
       },
       close: () => {
         this.listeners.delete(name);
@@ -61,12 +73,12 @@ export class FakePipes implements GroupPipes {
     }
   }
 
-  async open(init: Open): Promise<OutgoingPipe> {
+  async open(init: Open): Promise<NamedPipe> {
     this.opened.push(init);
     const listener = this.listeners.get(init.name);
     if (listener === undefined) throw new PipevineError('not-found', `Nobody listens under "${init.name}".`);
     const kind = init.kind ?? (listener.kind === 'propagate' ? 'secure' : listener.kind);
-    const notify = (notice: PipeNotice) => init.onNotice?.(notice);
+    const notify = (notice: NamedPipeNotice) => init.onNotice?.(notice);
     const { peer } = this;
     let settle: (error: PipevineError | undefined) => void = () => {};
     const closed = new Promise<PipevineError | undefined>((resolve) => {
@@ -91,6 +103,7 @@ export class FakePipes implements GroupPipes {
     } as unknown as Pipe);
     let onReply: (message: Uint8Array) => void | Promise<void> = () => {};
     return {
+      name: init.name,
       kind,
       peer,
       closed,

@@ -1,14 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PeerGroup } from '@pipevine/runtime';
+import type { NamedPipes, PeerGroup } from '@pipevine/runtime';
 import { runCommandLine } from '../command-line.ts';
 import { ADMINISTRATOR_COMMANDS } from '../commands/administrator-commands.ts';
 import type { ControlMethods } from '../control/control-server.ts';
 import { ControlServer } from '../control/control-server.ts';
 import { administratorMethods } from '../daemon/administrator-methods.ts';
 import { type ControlledDaemon, controlMethods } from '../daemon/control-methods.ts';
-import type { GroupPipes } from '../daemon/group-pipes.ts';
 import { controlSocketOf } from '../home/control-socket.ts';
 import type { Input } from '../input/input.ts';
 import { FakePeer } from './fake-peer.ts';
@@ -34,7 +33,7 @@ export class RunningDaemon {
   static async start(
     peer = new FakePeer(),
     further: ControlMethods = {},
-    pipes?: (group: PeerGroup) => GroupPipes,
+    pipes?: (group: PeerGroup) => NamedPipes,
   ): Promise<RunningDaemon> {
     const home = mkdtempSync(join(tmpdir(), 'pipevine-cli-'));
     const controlled: ControlledDaemon = {
