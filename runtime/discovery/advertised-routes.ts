@@ -4,7 +4,7 @@ import { decodePeerBody } from '../advertisement/peer-body.ts';
 import { decodeRouteBody } from '../advertisement/route-body.ts';
 import { LruCache } from '../bound/lru-cache.ts';
 import type { RouteSource } from '../endpoint/endpoint.ts';
-import { PipevineError } from '../error/pipevine-error.ts';
+import { wellFormed } from '../error/well-formed.ts';
 import type { GroupId } from '../id/group-id.ts';
 import type { PeerId } from '../id/peer-id.ts';
 import type { RelaySource } from '../pipe/pipe-paths.ts';
@@ -91,15 +91,5 @@ export class AdvertisedRoutes implements RouteSource, RelaySource {
       if (newest === undefined || issuedAtMs > newest.issuedAtMs) newest = { ...body, issuedAtMs };
     }
     return newest;
-  }
-}
-
-/** A publisher can sign nonsense about itself; then it has said nothing. */
-function wellFormed<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof PipevineError) return undefined;
-    throw error;
   }
 }

@@ -7,6 +7,7 @@ import type { PeerId } from '../id/peer-id.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { SearchPlan, SearchTarget } from '../rendezvous/search-scope.ts';
 import type { GroupResolver } from '../resolver/resolver.ts';
+import { untilAborted } from '../resolver/until-aborted.ts';
 import { decodeItem, encodeQuery, type NeighbourQuery } from './discovery-codec.ts';
 import { DISCOVERY_HANDLER, FIND_TIMEOUT_MS, MAX_FIND_EXTENSION, MAX_RESULTS } from './discovery-defaults.ts';
 import type { PublisherGate, PublisherSource } from './publisher-check.ts';
@@ -240,16 +241,4 @@ export class NeighbourAnswers {
 /** Names an advertisement within its group and kind. */
 export function nameOf({ publisher, key }: Pick<Advertisement, 'publisher' | 'key'>): string {
   return `${publisher} ${key}`;
-}
-
-function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    signal.addEventListener('abort', done);
-    if (signal.aborted) done();
-    promise.then(done, done);
-  });
 }

@@ -4,7 +4,7 @@ import { decodeDelegationBody } from '../advertisement/delegation-body.ts';
 import { Glob } from '../advertisement/glob.ts';
 import { decodePeerBody } from '../advertisement/peer-body.ts';
 import { LruCache } from '../bound/lru-cache.ts';
-import { PipevineError } from '../error/pipevine-error.ts';
+import { wellFormed } from '../error/well-formed.ts';
 import { may, NAME_CLAIM } from '../group/capability.ts';
 import type { Credential, GroupAccess } from '../group/group-access.ts';
 import { type GroupId, groupIdToBytes } from '../id/group-id.ts';
@@ -171,14 +171,4 @@ function mayPublish(kind: AdvertisementKind, name: string, credential: Credentia
 
 function shownIn(body: Uint8Array | undefined): Uint8Array {
   return (body && wellFormed(() => decodePeerBody(body).credential)) ?? EMPTY;
-}
-
-/** What a peer says of itself may be nonsense; then it has said nothing. */
-function wellFormed<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof PipevineError) return undefined;
-    throw error;
-  }
 }

@@ -1,6 +1,6 @@
 import type { Advertisement } from '../advertisement/advertisement.ts';
 import { decodePeerBody, type PeerBody } from '../advertisement/peer-body.ts';
-import { PipevineError } from '../error/pipevine-error.ts';
+import { wellFormed } from '../error/well-formed.ts';
 import type { Credential } from '../group/group-access.ts';
 import type { Groups } from '../group/groups.ts';
 import type { GroupId } from '../id/group-id.ts';
@@ -10,26 +10,16 @@ import type { GroupMember } from './peer.ts';
 
 /** What a publisher says of itself; undefined when it has signed nonsense. */
 export function peerBodyOf({ body }: Pick<Advertisement, 'body'>): PeerBody | undefined {
-  try {
-    return decodePeerBody(body);
-  } catch (error) {
-    if (error instanceof PipevineError) return undefined;
-    throw error;
-  }
+  return wellFormed(() => decodePeerBody(body));
 }
 
 /** The credential that a peer advertisement carries, if its signatures hold; it may have run out or be revoked. */
 export function shownCredential(groups: Groups, advertisement: Advertisement): Credential | undefined {
   const encoded = peerBodyOf(advertisement)?.credential;
   if (encoded === undefined) return undefined;
-  try {
-    const [credential] = groups.chainOf(encoded);
-    const { group, publisher } = advertisement;
-    return credential.group === group && credential.subject === publisher ? credential : undefined;
-  } catch (error) {
-    if (error instanceof PipevineError) return undefined;
-    throw error;
-  }
+  const [credential] = wellFormed(() => groups.chainOf(encoded)) ?? [];
+  const { group, publisher } = advertisement;
+  return credential?.group === group && credential.subject === publisher ? credential : undefined;
 }
 
 export interface MemberListInit {

@@ -44,6 +44,7 @@ import {
   RESOLVER_SERVICE,
   TTL_HOPS,
 } from './resolver-defaults.ts';
+import { untilAborted } from './until-aborted.ts';
 
 export interface OpenGroupResolverInit {
   readonly group: GroupId;
@@ -132,7 +133,8 @@ export class OpenGroupResolver implements GroupResolver {
     const { message, signed, ttlHops } = this.#originate(handler, body, true, timeoutMs, options);
     const until = this.#deadline(timeoutMs, options.signal);
     try {
-      await this.#settled(until.signal);
+      // Linked members whose pipe is being opened count as neighbours, too.
+      await untilAborted(this.#init.neighbours.settled(), until.signal);
       const answers = this.#ask(message, signed, ttlHops, [this.localPeer], until.signal);
       for await (const { from, body: answer } of mergeStreams(answers, until.signal)) yield { from, body: answer };
     } finally {
@@ -146,21 +148,11 @@ export class OpenGroupResolver implements GroupResolver {
     const { timeoutMs = PROPAGATE_TIMEOUT_MS, signal } = options;
     const until = this.#deadline(timeoutMs, signal);
     try {
-      await this.#settled(until.signal);
+      await untilAborted(this.#init.neighbours.settled(), until.signal);
       return await this.#pass(signed, ttlHops, [this.localPeer], { timeoutMs, signal: until.signal });
     } finally {
       until.end();
     }
-  }
-
-  /** Linked members whose pipe is being opened count as neighbours, too. */
-  #settled(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => resolve();
-      signal.addEventListener('abort', done, { once: true });
-      if (signal.aborted) done();
-      this.#init.neighbours.settled().then(done, done);
-    });
   }
 
   /** Bounds, by name. */

@@ -7,7 +7,6 @@ import type {
   Transport,
   TransportListener,
 } from '@pipevine/runtime';
-import { watchDial } from '../dial-deadline.ts';
 import { nodeClock } from '../node/node-clock.ts';
 import { nodeRandom } from '../node/node-random.ts';
 import { LongPollClient } from './long-poll-client.ts';
@@ -16,8 +15,9 @@ import { LongPollServer, type LongPollServerCounters, type UploadBudget } from '
 import { SESSION_ID_BYTES } from './long-poll-wire.ts';
 import { chooseProxy, type ProxySettings } from './proxy-settings.ts';
 import { RemoteAdmission } from './remote-admission.ts';
-import { parseWebAddress, requireDialable, type WebAddress, type WebSchemes, webAddressText } from './web-address.ts';
-import { statusFailure, webDialFailure } from './web-failure.ts';
+import { parseWebAddress, type WebAddress, type WebSchemes, webAddressText } from './web-address.ts';
+import { dialWeb } from './web-dial.ts';
+import { statusFailure } from './web-failure.ts';
 import { openWebServer } from './web-server.ts';
 import { readAuthorities, type WebTlsInit } from './web-tls.ts';
 
@@ -118,26 +118,10 @@ class LongPollTransport implements HttpTransport {
     };
   }
 
-  async dial(address: EndpointAddress, options?: DialOptions): Promise<Connection> {
-    const target = parseWebAddress(address, SCHEMES);
-    requireDialable(address, target);
-    const giveUp = new AbortController();
-    return new Promise((resolve, reject) => {
-      const watch = watchDial(this.#options.clock, address, options, (error) => {
-        reject(error);
-        giveUp.abort();
-      });
-      this.#open(address, target, giveUp.signal).then(
-        (connection) => {
-          watch.settle();
-          resolve(connection);
-        },
-        (error: unknown) => {
-          watch.settle();
-          reject(webDialFailure(address, error));
-        },
-      );
-    });
+  dial(address: EndpointAddress, options?: DialOptions): Promise<Connection> {
+    return dialWeb(address, SCHEMES, this.#options.clock, options, (target, signal) =>
+      this.#open(address, target, signal),
+    );
   }
 
   async listen(address: EndpointAddress, onConnection: (connection: Connection) => void): Promise<TransportListener> {

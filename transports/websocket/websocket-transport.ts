@@ -2,20 +2,19 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock, Connection, DialOptions, EndpointAddress, Transport, TransportListener } from '@pipevine/runtime';
 import type { WebSocket } from 'ws';
-import { watchDial } from '../dial-deadline.ts';
 import { openClientSocket } from '../http/client-socket.ts';
 import { chooseProxy, type ProxySettings } from '../http/proxy-settings.ts';
 import { RemoteAdmission } from '../http/remote-admission.ts';
 import {
   authorityOf,
   parseWebAddress,
-  requireDialable,
   WEB_PATH,
   type WebAddress,
   type WebSchemes,
   webAddressText,
 } from '../http/web-address.ts';
-import { statusFailure, webDialFailure } from '../http/web-failure.ts';
+import { dialWeb } from '../http/web-dial.ts';
+import { statusFailure } from '../http/web-failure.ts';
 import { openWebServer } from '../http/web-server.ts';
 import { readAuthorities, type WebTlsInit } from '../http/web-tls.ts';
 import { nodeClock } from '../node/node-clock.ts';
@@ -88,26 +87,10 @@ class WsTransport implements WebSocketTransport {
     return { ...this.#sockets.counters, dialled: this.#dialled, refusedRequests: this.#refusedRequests };
   }
 
-  async dial(address: EndpointAddress, options?: DialOptions): Promise<Connection> {
-    const target = parseWebAddress(address, SCHEMES);
-    requireDialable(address, target);
-    const giveUp = new AbortController();
-    return new Promise((resolve, reject) => {
-      const watch = watchDial(this.#options.clock, address, options, (error) => {
-        reject(error);
-        giveUp.abort();
-      });
-      this.#open(address, target, giveUp.signal).then(
-        (connection) => {
-          watch.settle();
-          resolve(connection);
-        },
-        (error: unknown) => {
-          watch.settle();
-          reject(webDialFailure(address, error));
-        },
-      );
-    });
+  dial(address: EndpointAddress, options?: DialOptions): Promise<Connection> {
+    return dialWeb(address, SCHEMES, this.#options.clock, options, (target, signal) =>
+      this.#open(address, target, signal),
+    );
   }
 
   async listen(address: EndpointAddress, onConnection: (connection: Connection) => void): Promise<TransportListener> {
