@@ -1,6 +1,6 @@
 import { AgeClock } from '../advertisement/age-clock.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
-import { checkCapability } from '../group/access.ts';
+import { checkAccess } from '../group/access.ts';
 import type { PeerId } from '../id/peer-id.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
 import type { Storage, StorageChange } from '../platform/storage.ts';
@@ -97,7 +97,7 @@ export class MailboxServer {
     if (this.#closed) throw new PipevineError('closed', 'This mailbox is closed.');
     const request = decodeMailboxRequest(body);
     const { remotePeer, credential } = context;
-    checkCapability(request.type === 'put' ? 'publish' : 'discover', `mailbox.${request.type}`, remotePeer, credential);
+    checkAccess(`mailbox.${request.type}`, remotePeer, credential);
     switch (request.type) {
       case 'put':
         return this.#put(remotePeer, request.messages);

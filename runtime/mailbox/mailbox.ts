@@ -51,3 +51,16 @@ export interface MailboxEvents {
   /** It is given up: `expired`, or what the recipient refused it with. */
   onFailed?(message: SentMessage & { readonly error: PipevineError }): void;
 }
+
+/** A group's mailbox as a program uses it. */
+export interface Mailbox {
+  /**
+   * Sends one message of at most 48 KiB; default deadline 15 s. It is in this peer's storage before anybody is asked. Rejects, and
+   * nothing is sent, with `invalid-argument`, `too-large`, `overloaded` (the outbox is full), `not-found` (no key of the
+   * recipient is known), `storage-full`; and with `refused` when the recipient will not have it.
+   */
+  send(recipient: PeerId, body: Uint8Array, options?: MailboxSendOptions): Promise<MailboxSendResult>;
+  /** Begins to receive; a peer has one receiver a group. Throws `busy` while there is another. */
+  receive(handler: MailboxHandler): { close(): void };
+  subscribe(events: MailboxEvents): { unsubscribe(): void };
+}

@@ -13,6 +13,7 @@ import { type PeerId, shortPeerId } from '../id/peer-id.ts';
 import { MEMBERSHIP_SERVICE } from '../membership/membership-defaults.ts';
 import { MembershipRenewal } from '../membership/membership-renewal.ts';
 import { TrafficTotal } from '../peerinfo/traffic-total.ts';
+import type { BindForwarder } from '../pipe/bind-forwarder.ts';
 import type { RequestPipe, WaitOptions } from '../pipe/pipe.ts';
 import { Pipes } from '../pipe/pipes.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
@@ -25,7 +26,7 @@ import { shownCredential } from './member-list.ts';
 import { OverlayPeer, type OverlayPeerInit } from './overlay-peer.ts';
 import type { Peer } from './peer.ts';
 import { checkPeerInit, type PeerInit } from './peer-init.ts';
-import type { PeerPart } from './peer-part.ts';
+import type { PeerPart, RunningPart } from './peer-part.ts';
 import { RememberedNeighbours } from './remembered-neighbours.ts';
 
 /** Advertisements of others that a peer holds: a thing and a delegation for each of 20,000 devices, and room besides. */
@@ -75,6 +76,8 @@ export async function assemblePeer(init: PeerInit, parts: readonly PeerPart[]): 
   const pipes = new Pipes({
     endpoint,
     routes,
+    relays: routes,
+    forwarder: { forward: (...bind) => forwarderOf(running).forward(...bind) },
     groups,
     identity,
     hosted,
@@ -103,7 +106,7 @@ export async function assemblePeer(init: PeerInit, parts: readonly PeerPart[]): 
     ...(limits?.neighbours !== undefined && { maxNeighbours: limits.neighbours }),
   });
   const discovery = new DiscoveryService({ identity, store, clock, random, hostOf });
-  const running = parts.map((part) => part({ platform, identity, groups, store, pipes }));
+  const running: readonly RunningPart[] = parts.map((part) => part({ platform, identity, groups, store, pipes }));
   const onUnavailable = (error: PipevineError) => peer.notify({ type: 'multicast-unavailable', error });
   const localNetwork = init.localDiscovery === false ? undefined : platform.localNetwork;
   const directory = init.localDiscovery === false ? undefined : platform.serviceDirectory;
@@ -185,12 +188,14 @@ export async function assemblePeer(init: PeerInit, parts: readonly PeerPart[]): 
         resolver,
         discovery,
         parts: running,
+        routes,
         hostOf,
         hosts,
         addressesOf: (other) => routes.addressesOf(other),
         facts,
         peerInfo: init.peerInfo ?? {},
         onServing: (changed) => peer.servingChanged(changed),
+        onError: (error) => peer.notify({ type: 'error', error }),
       }),
   });
   try {
@@ -226,6 +231,11 @@ async function openAdministrator(
     }
   }
   throw last ?? new PipevineError('unreachable', 'No administrator of the group is known or near.');
+}
+
+function forwarderOf(parts: readonly RunningPart[]): BindForwarder {
+  for (const { forwarder } of parts) if (forwarder !== undefined) return forwarder;
+  throw new PipevineError('unreachable', 'This peer relays nothing; ask another.');
 }
 
 function handlerError(cause: unknown): PipevineError {

@@ -11,6 +11,7 @@ import type { Identity } from '../id/identity.ts';
 import type { PeerId } from '../id/peer-id.ts';
 import type { PeerInfoPolicy } from '../peerinfo/peer-info.ts';
 import { type PeerInfoFacts, PeerInfoService } from '../peerinfo/peer-info-service.ts';
+import type { RelaySource } from '../pipe/pipe-paths.ts';
 import type { Pipes } from '../pipe/pipes.ts';
 import type { Timer } from '../platform/clock.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -20,6 +21,7 @@ import { RendezvousClient } from '../rendezvous/rendezvous-client.ts';
 import type { GroupNeighbour } from '../resolver/resolver.ts';
 import type { ResolverService } from '../resolver/resolver-service.ts';
 import { GroupThings } from '../thing/group-things.ts';
+import { GroupRelays } from './group-relays.ts';
 import { MemberGroup } from './member-group.ts';
 import type { BoundStatus } from './peer.ts';
 import type { RunningPart } from './peer-part.ts';
@@ -42,6 +44,7 @@ export interface GroupServicesInit {
   readonly resolver: ResolverService;
   readonly discovery: DiscoveryService;
   readonly parts: readonly RunningPart[];
+  readonly routes: RelaySource;
   readonly hostOf: (peer: PeerId) => PeerId | undefined;
   /** Whether this process hosts that peer. */
   readonly hosts: (peer: PeerId) => boolean;
@@ -50,6 +53,7 @@ export interface GroupServicesInit {
   readonly peerInfo: Partial<PeerInfoPolicy>;
   /** This peer has begun or ended to be a rendezvous of the group. */
   readonly onServing: (group: GroupId) => void;
+  readonly onError: (error: PipevineError) => void;
 }
 
 /** Everything that runs in one group for as long as this peer is a member of it. */
@@ -63,6 +67,7 @@ export class GroupServices {
   readonly #info: PeerInfoService;
   readonly #propagate: PropagatePipes;
   readonly #things: GroupThings;
+  readonly #relays: GroupRelays;
   readonly #unfollow: () => void;
   readonly #introduction: { unsubscribe(): void };
   #recheck: Timer;
@@ -102,6 +107,7 @@ export class GroupServices {
     this.#info = new PeerInfoService({ resolver, facts: init.facts, policy: init.peerInfo });
     this.#propagate = new PropagatePipes({ identity, resolver, groups, storage, clock, random, crypto });
     this.#things = new GroupThings({ group: id, identity, clock, random, pipes, discovery, hostOf });
+    this.#relays = new GroupRelays({ ...init, group: id, access, resolver });
     this.group = new MemberGroup({
       id,
       identity,
@@ -119,6 +125,7 @@ export class GroupServices {
       rendezvous: this.#rendezvous,
       administrator: init.parts.find(({ administrator }) => administrator)?.administrator,
       propagate: this.#propagate,
+      relays: this.#relays,
       groups,
       clock,
       random,
@@ -129,6 +136,16 @@ export class GroupServices {
   /** Whether this peer is a rendezvous of the group now. */
   get serving(): boolean {
     return this.#rendezvous.status().serving;
+  }
+
+  /** Whether this peer is a relay of the group now. */
+  get relaying(): boolean {
+    return this.#relays.serving;
+  }
+
+  /** Relays of the group at which this peer leases. */
+  get relays(): readonly PeerId[] {
+    return this.#relays.relays();
   }
 
   /** The own credential is another one: it may allow more, or less. */
@@ -149,7 +166,8 @@ export class GroupServices {
 
   /** Bounds and counters, by name. */
   status(): readonly Readonly<Record<string, BoundStatus>>[] {
-    return [this.#things.status(), this.#rendezvous.bounds(), this.#sync.status(), this.#propagate.status()];
+    const { relays, propagate } = { relays: this.#relays.bounds(), propagate: this.#propagate.status() };
+    return [this.#things.status(), this.#rendezvous.bounds(), this.#sync.status(), propagate, ...relays];
   }
 
   /** Cancels leases, then ends all. Idempotent. */
@@ -159,6 +177,7 @@ export class GroupServices {
     this.#unfollow();
     this.group.close();
     await this.#things.close();
+    await this.#relays.close();
     await this.#rendezvous.close();
     this.#sync.close();
     this.#info.close();

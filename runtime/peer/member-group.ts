@@ -8,6 +8,7 @@ import type { MembershipPolicy } from '../group/membership-policy.ts';
 import { type GroupId, shortGroupId } from '../id/group-id.ts';
 import type { Identity } from '../id/identity.ts';
 import type { PeerId } from '../id/peer-id.ts';
+import type { Mailbox } from '../mailbox/mailbox.ts';
 import type { Applicant } from '../membership/application-desk.ts';
 import type { LedgerEntry } from '../membership/member-ledger.ts';
 import type { PeerInfo } from '../peerinfo/peer-info.ts';
@@ -33,8 +34,9 @@ import type { GroupThings } from '../thing/group-things.ts';
 import type { ConsumedThing, ExposedThing, Reading, ThingFilter, ThingHandlers, ThingSummary } from '../thing/thing.ts';
 import type { JsonValue, ThingInit } from '../thing/thing-description.ts';
 import type { ThingProvider } from '../thing/thing-server.ts';
+import type { GroupRelays } from './group-relays.ts';
 import { memberList, shownCredential } from './member-list.ts';
-import type { GroupMember, MemberGrant, PeerGroup, ThingChange } from './peer.ts';
+import type { GroupMember, MemberGrant, PeerGroup, RelayStatus, ThingChange } from './peer.ts';
 import type { Administrator } from './peer-part.ts';
 
 export interface MemberGroupInit {
@@ -53,6 +55,7 @@ export interface MemberGroupInit {
   /** Absent in a peer without the part that administers. */
   readonly administrator: Administrator | undefined;
   readonly propagate: PropagatePipes;
+  readonly relays: Pick<GroupRelays, 'mailbox' | 'status'>;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -62,7 +65,17 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const LOCATE_TIMEOUT_MS = 2_000;
 /** Services of the group itself, on pipes and on the resolver. */
 const RESERVED = ['resolver', 'thing'];
-const RESERVED_HANDLERS = ['discovery', 'rendezvous', 'group', 'peerinfo', 'propagate', 'epoch'];
+const RESERVED_HANDLERS = [
+  'discovery',
+  'rendezvous',
+  'group',
+  'peerinfo',
+  'propagate',
+  'epoch',
+  'relay',
+  'mailbox',
+  'mailbox-deliver',
+];
 
 /** One group as a program sees it: every call goes to the service that does it, with the group filled in. */
 export class MemberGroup implements PeerGroup {
@@ -231,6 +244,19 @@ export class MemberGroup implements PeerGroup {
 
   rendezvous(): RendezvousStatus {
     return this.#init.rendezvous.status();
+  }
+
+  relays(): RelayStatus {
+    return this.#init.relays.status();
+  }
+
+  get mailbox(): Mailbox {
+    const { mailbox } = this.#open().relays;
+    if (mailbox !== undefined) return mailbox;
+    throw new PipevineError(
+      'unsupported',
+      'This peer was assembled without the part that sends and receives messages.',
+    );
   }
 
   addThings(provider: ThingProvider): { remove(): void } {

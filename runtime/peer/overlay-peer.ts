@@ -17,6 +17,7 @@ import { newPasswordBytes } from '../membership/password-bytes.ts';
 import type { HostedPeers, Pipes } from '../pipe/pipes.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
+import { RELAY_ROLE } from '../relay/known-relays.ts';
 import type { ResolverService } from '../resolver/resolver-service.ts';
 import type { GroupServices } from './group-services.ts';
 import type { HostedPeerSources } from './hosted-peers.ts';
@@ -343,8 +344,9 @@ export class OverlayPeer implements Peer {
     const { store, endpoint, groups } = this.#init;
     const staticKey = this.identity.agreement.publicKey;
     const credential = groups.membership(group)?.credential.encoded;
-    const serving = this.#groups.get(group)?.services.serving === true;
-    const roles = serving ? [...this.#init.roles, 'rendezvous'] : this.#init.roles;
+    const services = this.#groups.get(group)?.services;
+    const serves = [services?.serving && 'rendezvous', services?.relaying && RELAY_ROLE];
+    const roles = [...this.#init.roles, ...serves.filter((role) => typeof role === 'string')];
     const profile = roles[0] ?? '';
     const body = encodePeerBody({
       addresses: endpoint.addresses,

@@ -5,12 +5,17 @@ import type { Groups } from '../group/groups.ts';
 import type { GroupId } from '../id/group-id.ts';
 import type { Identity } from '../id/identity.ts';
 import type { PeerId } from '../id/peer-id.ts';
+import type { MailboxClient, MailboxClientInit } from '../mailbox/mailbox-client.ts';
+import type { MailboxServer } from '../mailbox/mailbox-server.ts';
 import type { Applicant } from '../membership/application-desk.ts';
 import type { LedgerEntry } from '../membership/member-ledger.ts';
+import type { BindForwarder } from '../pipe/bind-forwarder.ts';
 import type { PipeService } from '../pipe/pipe.ts';
 import type { Platform } from '../platform/platform.ts';
+import type { RelayServerInit } from '../relay/relay-server.ts';
 import type { RendezvousClientView, RendezvousPart } from '../rendezvous/rendezvous-part.ts';
 import type { RendezvousServerInit } from '../rendezvous/rendezvous-server.ts';
+import type { GroupResolver } from '../resolver/resolver.ts';
 import type { BoundStatus, MemberGrant } from './peer.ts';
 
 /** What a part of a peer can use of the rest. */
@@ -43,11 +48,31 @@ export interface Administrator {
   ledger(group: GroupId): readonly LedgerEntry[];
 }
 
+/** What the part that relays does in one group. */
+export interface GroupRelay {
+  /** For the mailbox' client in the same peer. */
+  readonly mailbox: Pick<MailboxServer, 'answer'>;
+  /** Leases granted. */
+  readonly clients: number;
+  status(): Readonly<Record<string, BoundStatus>>;
+  close(): Promise<void>;
+}
+
+export interface GroupRelayInit extends Pick<RelayServerInit, 'mayServe' | 'hostOf' | 'relaysOf'> {
+  readonly resolver: GroupResolver;
+}
+
 /** A running part: what it adds to a peer that has it. */
 export interface RunningPart {
   readonly administrator?: Administrator;
   /** Makes the serving half of one group's rendezvous service. */
   rendezvous?(init: Omit<RendezvousServerInit, 'mode'>): (client: RendezvousClientView) => RendezvousPart;
+  /** Takes BINDs for others. */
+  readonly forwarder?: BindForwarder;
+  /** Serves one group as a relay. */
+  relay?(init: GroupRelayInit): GroupRelay;
+  /** Opens one group's mailbox. */
+  mailbox?(init: MailboxClientInit): MailboxClient;
   /** Whether the peer admits members to any group now; the local network is told. */
   admits?(): boolean;
   status(): Readonly<Record<string, BoundStatus>>;

@@ -6,6 +6,7 @@ import type { MembershipPolicy } from '../group/membership-policy.ts';
 import type { GroupId } from '../id/group-id.ts';
 import type { Identity } from '../id/identity.ts';
 import type { PeerId } from '../id/peer-id.ts';
+import type { Mailbox } from '../mailbox/mailbox.ts';
 import type { Applicant } from '../membership/application-desk.ts';
 import type { FoundGroup } from '../membership/join-client.ts';
 import type { PeerInfo } from '../peerinfo/peer-info.ts';
@@ -138,6 +139,20 @@ export interface PeerGroup {
   /** What another member says of itself. Rejects with `refused` when it does not tell this peer. */
   peerInfo(peer: PeerId, options?: WaitOptions): Promise<PeerInfo>;
   rendezvous(): RendezvousStatus;
+  /** At which relays this peer can be reached, and whether it is one. */
+  relays(): RelayStatus;
+  /** Messages to members that are away. Throws `unsupported` in a peer without that part. */
+  readonly mailbox: Mailbox;
+}
+
+/** What a group's relays do for a peer, and it for others. */
+export interface RelayStatus {
+  /** Whether this peer relays in the group. */
+  readonly serving: boolean;
+  /** Where it leases, best first. */
+  readonly leases: readonly PeerId[];
+  /** Leases that it has granted. */
+  readonly clients: number;
 }
 
 /** A thing that came, changed or went. */

@@ -26,6 +26,8 @@ export const QUEUED_FRAME_COST_BYTES = 64;
 // Leases.
 
 export const LEASE_ID_BYTES = 8;
+/** Relays of a group that a client remembers, beyond its neighbours. */
+export const MAX_KNOWN_RELAYS = 64;
 /** Leases of one relay in one group. */
 export const MAX_LEASES = 1_024;
 /** Longest and shortest lease that a client believes, ms. */

@@ -1,5 +1,5 @@
 import { PipevineError } from '../error/pipevine-error.ts';
-import { checkCapability } from '../group/access.ts';
+import { checkAccess } from '../group/access.ts';
 import { may } from '../group/capability.ts';
 import { type PeerId, shortPeerId } from '../id/peer-id.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -62,6 +62,11 @@ export class RelayServer implements RelayGate {
     return hop;
   }
 
+  /** Leases granted. */
+  get clients(): number {
+    return this.#leases.size;
+  }
+
   bounds(): Readonly<Record<string, RelayBound>> {
     return { 'relay leases': { used: this.#leases.size, limit: this.#leases.limit, dropped: this.#leases.dropped } };
   }
@@ -96,7 +101,7 @@ export class RelayServer implements RelayGate {
     const { clock, resolver, mayServe } = this.#init;
     const { remotePeer, credential } = context;
     if (context.propagated) throw new PipevineError('refused', 'A relay is asked by its neighbours.');
-    checkCapability('discover', 'relay.lease', remotePeer, credential);
+    checkAccess('relay.lease', remotePeer, credential);
     const request = decodeRelayRequest(body);
     if (request.type === 'cancel') {
       this.#leases.cancel(remotePeer, request.leaseId);

@@ -20,6 +20,10 @@ rendezvous.lease     unknown  unknown  yes    yes    lacks  lacks  lacks      ye
 rendezvous.push      unknown  unknown  lacks  yes    lacks  lacks  lacks      yes     yes           expired revoked
 rendezvous.replicate unknown  unknown  lacks  lacks  lacks  lacks  yes        yes     yes           expired revoked
 rendezvous.peerview  unknown  unknown  lacks  lacks  lacks  lacks  yes        yes     yes           expired revoked
+relay.lease          unknown  unknown  yes    yes    lacks  lacks  lacks      yes     yes           expired revoked
+mailbox.put          unknown  unknown  lacks  yes    lacks  lacks  lacks      yes     yes           expired revoked
+mailbox.take         unknown  unknown  yes    yes    lacks  lacks  lacks      yes     yes           expired revoked
+mailbox.done         unknown  unknown  yes    yes    lacks  lacks  lacks      yes     yes           expired revoked
 peerinfo.read        unknown  unknown  yes    yes    lacks  lacks  lacks      yes     yes           expired revoked
 thing.read           unknown  unknown  yes    yes    lacks  lacks  lacks      yes     yes           expired revoked
 thing.observe        unknown  unknown  yes    yes    lacks  lacks  lacks      yes     yes           expired revoked

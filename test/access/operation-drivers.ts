@@ -28,6 +28,10 @@ export const DRIVERS: Readonly<Record<Operation, (asker: RawMember) => Promise<u
   'rendezvous.replicate': (asker) => asker.request('resolver', rendezvous([1, 3], [4, [ownAdvertisement(asker)]])),
   'rendezvous.peerview': (asker) =>
     asker.request('resolver', rendezvous([1, 4], [5, [[peerIdToBytes(asker.peer), []]]])),
+  'relay.lease': (asker) => asker.request('resolver', directed('relay', map([1, 0], [3, 600_000]))),
+  'mailbox.put': (asker) => asker.request('resolver', directed('mailbox', map([1, 0], [2, [sealedMessage(asker)]]))),
+  'mailbox.take': (asker) => asker.first('resolver', directed('mailbox', map([1, 1]))),
+  'mailbox.done': (asker) => asker.request('resolver', directed('mailbox', map([1, 2], [5, [takenMessage(asker)]]))),
   'peerinfo.read': (asker) => asker.request('resolver', directed('peerinfo', map())),
   'thing.read': (asker) => asker.request('thing', thing(1, 'brightness')),
   'thing.write': (asker) => asker.request('thing', thing(2, 'brightness', 20)),
@@ -80,6 +84,16 @@ function thing(operation: number, name: string, value?: number): Uint8Array {
     [2, name],
   ];
   return map(...members, ...(value === undefined ? [] : [[3, value] as const]));
+}
+
+/** docs/protocol/mailbox.cddl: a message to the asker itself, whose content the relay cannot know. */
+function sealedMessage(asker: RawMember): CborInput {
+  return [peerIdToBytes(asker.peer), random.bytes(16), random.bytes(200), 60_000, false];
+}
+
+/** The same: of a message that is not there. */
+function takenMessage(asker: RawMember): CborInput {
+  return [peerIdToBytes(asker.peer), random.bytes(16), null];
 }
 
 function ownAdvertisement({ identity, group, process }: RawMember): Uint8Array {

@@ -1,0 +1,161 @@
+import type { AdvertisementStore } from '../advertisement/advertisement-store.ts';
+import { decodePeerBody } from '../advertisement/peer-body.ts';
+import { encodeRouteBody } from '../advertisement/route-body.ts';
+import type { DiscoveryService } from '../discovery/discovery-service.ts';
+import type { Endpoint } from '../endpoint/endpoint.ts';
+import { PipevineError } from '../error/pipevine-error.ts';
+import { wellFormed } from '../error/well-formed.ts';
+import { may } from '../group/capability.ts';
+import type { GroupAccess } from '../group/group-access.ts';
+import type { Groups } from '../group/groups.ts';
+import type { GroupId } from '../id/group-id.ts';
+import type { Identity } from '../id/identity.ts';
+import { type PeerId, shortPeerId } from '../id/peer-id.ts';
+import type { Mailbox } from '../mailbox/mailbox.ts';
+import type { MailboxClient } from '../mailbox/mailbox-client.ts';
+import type { WaitOptions } from '../pipe/pipe.ts';
+import type { RelaySource } from '../pipe/pipe-paths.ts';
+import type { Platform } from '../platform/platform.ts';
+import { KnownRelays } from '../relay/known-relays.ts';
+import { RelayClient } from '../relay/relay-client.ts';
+import type { GroupResolver } from '../resolver/resolver.ts';
+import type { BoundStatus, RelayStatus } from './peer.ts';
+import type { GroupRelay, RunningPart } from './peer-part.ts';
+
+export interface GroupRelaysInit {
+  readonly group: GroupId;
+  readonly platform: Pick<Platform, 'clock' | 'random' | 'crypto' | 'storage'>;
+  readonly identity: Identity;
+  readonly access: GroupAccess;
+  readonly groups: Pick<Groups, 'membership'>;
+  readonly resolver: GroupResolver;
+  readonly store: AdvertisementStore;
+  readonly endpoint: Pick<Endpoint, 'want'>;
+  readonly discovery: Pick<DiscoveryService, 'publish' | 'find' | 'local'>;
+  readonly routes: RelaySource;
+  readonly hostOf: (peer: PeerId) => PeerId | undefined;
+  readonly parts: readonly RunningPart[];
+  readonly onError: (error: PipevineError) => void;
+}
+
+/** How long the key or the relays of a recipient are looked for, ms. */
+const FIND_TIMEOUT_MS = 2_000;
+
+/** What relays do for one group, seen from a peer: its leases, the mailbox, and its own part where it serves. */
+export class GroupRelays {
+  readonly mailbox: Mailbox | undefined;
+  readonly #init: GroupRelaysInit;
+  readonly #known: KnownRelays;
+  readonly #client: RelayClient;
+  readonly #server: GroupRelay | undefined;
+  readonly #mailbox: MailboxClient | undefined;
+  #advertising: Promise<void> | undefined;
+  #unsaid: readonly PeerId[] | undefined;
+  #closed = false;
+
+  constructor(init: GroupRelaysInit) {
+    this.#init = init;
+    const { group, platform, parts, routes, hostOf, store } = init;
+    const [serve] = parts.flatMap(({ relay }) => relay ?? []);
+    this.#server = serve?.({
+      resolver: init.resolver,
+      mayServe: () => this.serving,
+      hostOf,
+      relaysOf: (peer) => routes.relaysOf(peer, group),
+    });
+    this.#client = new RelayClient({
+      ...init,
+      ...platform,
+      knownRelays: () => this.#known.list(),
+      advertise: (relays) => this.#advertise(relays),
+    });
+    this.#known = new KnownRelays({ group, store, onRelay: (peer) => this.#client.hint(peer) });
+    const [open] = parts.flatMap(({ mailbox }) => mailbox ?? []);
+    this.#mailbox = open?.({
+      ...init,
+      ...platform,
+      staticKeyOf: (peer, options) => this.#staticKeyOf(peer, options),
+      relaysOf: (peer) => this.#relaysOf(peer),
+      ownRelays: () => this.#client.relays(),
+      ...(this.#server && { local: this.#server.mailbox }),
+    });
+    this.mailbox = this.#mailbox;
+    this.#client.start();
+  }
+
+  /** Whether this peer relays in the group now. */
+  get serving(): boolean {
+    const { groups, group, parts } = this.#init;
+    return parts.some(({ relay }) => relay) && may(groups.membership(group)?.credential, 'relay');
+  }
+
+  /** Relays at which this peer leases, best first. */
+  relays(): readonly PeerId[] {
+    return this.#client.relays();
+  }
+
+  status(): RelayStatus {
+    return { serving: this.serving, leases: this.#client.relays(), clients: this.#server?.clients ?? 0 };
+  }
+
+  bounds(): readonly Readonly<Record<string, BoundStatus>>[] {
+    return [this.#server?.status() ?? {}, this.#mailbox?.status() ?? {}];
+  }
+
+  /** Gives leases back. Where this peer leased stays advertised: messages for it are left there. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#known.close();
+    this.#client.close();
+    await this.#mailbox?.close();
+    await this.#server?.close();
+    await this.#advertising;
+  }
+
+  /** While there is none, the last ones stay advertised: this peer will be back there, and messages wait for it there. */
+  #advertise(relays: readonly PeerId[]): void {
+    if (this.#closed) return;
+    this.#mailbox?.relaysChanged();
+    if (relays.length === 0) return;
+    this.#unsaid = relays;
+    this.#advertising ??= this.#publish();
+  }
+
+  async #publish(): Promise<void> {
+    const { discovery, group, onError } = this.#init;
+    for (let relays = this.#unsaid; relays !== undefined; relays = this.#unsaid) {
+      this.#unsaid = undefined;
+      try {
+        await discovery.publish({ kind: 'route', group, name: '', body: encodeRouteBody({ relays }) });
+      } catch (error) {
+        if (!(error instanceof PipevineError)) throw error;
+        if (!this.#closed) onError(error);
+      }
+    }
+    this.#advertising = undefined;
+  }
+
+  async #staticKeyOf(peer: PeerId, options: WaitOptions): Promise<Uint8Array> {
+    const { discovery, group } = this.#init;
+    const query = { kind: 'peer', group, publisher: peer, limit: 1 } as const;
+    const [known] = discovery.local(query);
+    const bodies = known === undefined ? discovery.find(query, { timeoutMs: FIND_TIMEOUT_MS, ...options }) : [known];
+    for await (const { body } of bodies) {
+      const key = wellFormed(() => decodePeerBody(body))?.staticKey;
+      if (key !== undefined) return key;
+    }
+    throw new PipevineError(
+      'not-found',
+      `Nobody in reach knows the key of peer ${shortPeerId(peer)}, without which no message can be sealed for it; try again when it or a rendezvous is there.`,
+    );
+  }
+
+  async #relaysOf(peer: PeerId): Promise<readonly PeerId[]> {
+    const { routes, discovery, group } = this.#init;
+    const known = routes.relaysOf(peer, group);
+    if (known.length > 0) return known;
+    const query = { kind: 'route', group, publisher: peer, limit: 1 } as const;
+    for await (const _ of discovery.find(query, { timeoutMs: FIND_TIMEOUT_MS })) break;
+    return routes.relaysOf(peer, group);
+  }
+}
