@@ -1,7 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
 /** Tests that start processes of their own: after the others, one file at a time, with longer deadlines. */
-const PROCESS_TESTS = ['test/e2e/**/*.test.ts', 'test/interop/**/*.test.ts', 'test/docs/**/*.test.ts'];
+const PROCESS_TESTS = [
+  'test/e2e/**/*.test.ts',
+  'test/interop/**/*.test.ts',
+  'test/docs/**/*.test.ts',
+  'test/pipes/**/*.test.ts',
+  'test/nodered/**/*.test.ts',
+];
 /** What test/run.ts leaves out on this machine, separated by commas. Exclusions of the command line do not reach projects. */
 const LEFT_OUT = (process.env.PIPEVINE_TEST_EXCLUDE ?? '').split(',').filter((pattern) => pattern !== '');
 const IGNORED = ['**/node_modules/**', '**/dist/**', ...LEFT_OUT];

@@ -1,7 +1,7 @@
 import { PipevineError } from '@pipevine/runtime';
 import { helpText } from './arguments/help-text.ts';
 import { parseArguments } from './arguments/parse-arguments.ts';
-import type { Administration, TransportsLoader } from './commands/command-context.ts';
+import type { MoreCommands, ReachLoader } from './commands/command-context.ts';
 import { commandTable } from './commands/command-table.ts';
 import { type Environment, loadSettings } from './config/settings.ts';
 import type { GatewayModule } from './daemon/devices.ts';
@@ -19,9 +19,9 @@ export interface CommandLineInit {
   /** What a gateway needs besides a peer. Absent in a build for edges. */
   readonly loadGateway?: () => Promise<GatewayModule>;
   /** Transports besides TCP. Absent in a build for edges. */
-  readonly loadTransports?: TransportsLoader;
-  /** What those who run groups need. Absent in a build for edges. */
-  readonly administration?: Administration;
+  readonly loadReach?: ReachLoader;
+  /** Commands that a build for edges leaves out. Absent there. */
+  readonly moreCommands?: MoreCommands;
   /** Where a person, or a pipe, can be asked. Default: nobody can. */
   readonly input?: Input;
   /** Draws a text as a QR code. Absent where nobody is shown one. */
@@ -30,8 +30,8 @@ export interface CommandLineInit {
 
 /** Runs one command line and resolves with the exit code. Prints all errors; never rejects. */
 export async function runCommandLine(args: readonly string[], init: CommandLineInit): Promise<number> {
-  const { env, out, err, signal, loadGateway, loadTransports, administration, drawQrCode, input = NO_INPUT } = init;
-  const table = commandTable(administration?.commands);
+  const { env, out, err, signal, loadGateway, loadReach, moreCommands, drawQrCode, input = NO_INPUT } = init;
+  const table = commandTable(moreCommands?.commands);
   const outputOf = (json: boolean) => new Output({ json, out, err, debug: Boolean(env.PIPEVINE_DEBUG) });
   let output = outputOf(args.includes('--json'));
   try {
@@ -48,9 +48,9 @@ export async function runCommandLine(args: readonly string[], init: CommandLineI
       env,
       signal,
       input,
-      ...(administration === undefined ? {} : { administration }),
+      ...(moreCommands === undefined ? {} : { moreCommands }),
       ...(loadGateway === undefined ? {} : { loadGateway }),
-      ...(loadTransports === undefined ? {} : { loadTransports }),
+      ...(loadReach === undefined ? {} : { loadReach }),
       ...(drawQrCode === undefined ? {} : { drawQrCode }),
     };
     return await parsed.command.run(context, parsed.given);

@@ -1,13 +1,14 @@
 import { ADMINISTRATOR_COMMANDS } from './commands/administrator-commands.ts';
+import { MAILBOX_COMMANDS } from './commands/mailbox-commands.ts';
 import { runProcess } from './run-process.ts';
 
 /** The whole of Pipevine: an edge or a gateway. */
 runProcess({
   loadGateway: () => import('./daemon/gateway.ts'),
-  loadTransports: async () => (await import('./daemon/more-transports.ts')).moreTransports,
-  administration: {
-    commands: ADMINISTRATOR_COMMANDS,
-    loadMethods: async () => (await import('./daemon/administrator-methods.ts')).administratorMethods,
+  loadReach: async () => (await import('./daemon/more-transports.ts')).moreTransports,
+  moreCommands: {
+    commands: [...ADMINISTRATOR_COMMANDS, ...MAILBOX_COMMANDS],
+    loadMethods: async () => (await import('./daemon/more-methods.ts')).moreMethods,
   },
   drawQrCode: async (text) => (await import('./output/qr-code.ts')).qrCode(text),
 });

@@ -3,23 +3,19 @@ import { type Arguments, isOn } from '../arguments/command-spec.ts';
 import type { Params } from '../control/json-rpc.ts';
 import { readPassword } from '../input/password.ts';
 import { resolveName } from '../naming/resolve-name.ts';
-import { parseDuration } from '../output/duration.ts';
 import { EXIT } from '../output/exit-code.ts';
 import { printable } from '../output/printable.ts';
 import { askDaemon, type CommandContext, listFromDaemon, listOf, nameOf, shortId, textOf } from './command-context.ts';
 import { groupParam } from './group-option.ts';
+import { lifetimeParam } from './lifetime-option.ts';
 import { printList } from './print-list.ts';
 
 export async function invite(context: CommandContext, { positionals, local }: Arguments): Promise<number> {
   const { output } = context;
-  const { lifetime: [lifetime] = [], role: roles = [] } = local;
-  const lifetimeMs = lifetime === undefined ? undefined : parseDuration(lifetime);
-  if (lifetime !== undefined && !lifetimeMs) {
-    return usage(`--lifetime: expected a time such as 15min, 24h or 7d, not "${lifetime}"`);
-  }
+  const { role: roles = [] } = local;
   const made = (await askDaemon(context, 'invite', {
     ...groupParam(local, positionals[0]),
-    ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
+    ...lifetimeParam(local),
     ...count(local, 'uses'),
     ...(roles.length === 0 ? {} : { roles }),
   })) as Params; // `invite` answers an object

@@ -1,4 +1,4 @@
-import { type JsonValue, PipevineError, type Transport } from '@pipevine/runtime';
+import { type JsonValue, PipevineError } from '@pipevine/runtime';
 import type { CommandSpec } from '../arguments/command-spec.ts';
 import type { Environment, Settings } from '../config/settings.ts';
 import { ControlClient } from '../control/control-client.ts';
@@ -6,19 +6,20 @@ import type { ControlMethods } from '../control/control-server.ts';
 import type { Params } from '../control/json-rpc.ts';
 import type { ControlledDaemon } from '../daemon/control-methods.ts';
 import type { GatewayModule } from '../daemon/devices.ts';
+import type { Reach } from '../daemon/open-peer.ts';
 import { controlSocketOf } from '../home/control-socket.ts';
 import type { Input } from '../input/input.ts';
 import type { Output } from '../output/output.ts';
 import { printable } from '../output/printable.ts';
 
-/** What those who run groups need: commands, and the daemon's methods behind them. */
-export interface Administration {
+/** What a build for edges leaves out: commands, and the daemon's methods behind them. */
+export interface MoreCommands {
   readonly commands: readonly CommandSpec[];
   loadMethods(): Promise<(daemon: ControlledDaemon) => ControlMethods>;
 }
 
-/** Loads what makes transports besides TCP. */
-export type TransportsLoader = () => Promise<(settings: Settings, env: Environment) => readonly Transport[]>;
+/** Loads what reaches others besides over TCP. */
+export type ReachLoader = () => Promise<(settings: Settings, env: Environment, warn: (text: string) => void) => Reach>;
 
 /** What every command gets. */
 export interface CommandContext {
@@ -28,9 +29,9 @@ export interface CommandContext {
   /** Aborted by the first Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;
   readonly input: Input;
-  readonly administration?: Administration;
+  readonly moreCommands?: MoreCommands;
   readonly loadGateway?: () => Promise<GatewayModule>;
-  readonly loadTransports?: TransportsLoader;
+  readonly loadReach?: ReachLoader;
   readonly drawQrCode?: (text: string) => Promise<string>;
 }
 

@@ -1,5 +1,7 @@
+import { NAMED_PIPE_KINDS } from '@pipevine/runtime';
 import type { CommandSpec, CommandTable, LocalOption } from '../arguments/command-spec.ts';
 import type { OptionKey } from '../config/options.ts';
+import { BINARY } from './binary-option.ts';
 import { GROUP } from './group-option.ts';
 import { PASSWORD_FILE } from './password-option.ts';
 
@@ -22,25 +24,25 @@ const NAME: LocalOption = { key: 'name', placeholder: 'GLOB', description: 'only
 const KIND: LocalOption = {
   key: 'kind',
   placeholder: 'KIND',
-  description: 'of the pipe: unicast, reliable, secure, request or propagate',
+  description: `of the pipe: ${NAMED_PIPE_KINDS.join(', ')}`,
 };
-const BINARY: LocalOption = { key: 'binary', description: 'messages are frames: 4 bytes of length, then the bytes' };
 
 const FAMILIES = new Map([
   ['group', 'groups of peers: who is in them, and who may do what'],
+  ['mailbox', 'messages for members that are away'],
   ['pipe', 'messages between peers of a group, by name'],
 ]);
-/** For a build without the commands of administrators. */
+/** For a build without further commands. */
 const EDGE_ONLY = 'this build is for edge peers; the full pipevine has more commands';
 
-/** All commands of a build, `administration` among them, in the order of the help. */
-export function commandTable(administration?: readonly CommandSpec[]): CommandTable {
-  const all = [...COMMANDS, ...(administration ?? [])];
+/** All commands of a build, `moreCommands` among them, in the order of the help. */
+export function commandTable(moreCommands?: readonly CommandSpec[]): CommandTable {
+  const all = [...COMMANDS, ...(moreCommands ?? [])];
   const members = all.filter(({ name }) => name.includes(' ')).sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
     commands: [...all.filter(({ name }) => !name.includes(' ')), ...members],
-    families: FAMILIES,
-    lacking: administration === undefined ? EDGE_ONLY : undefined,
+    families: new Map([...FAMILIES].filter(([family]) => members.some(({ name }) => name.startsWith(`${family} `)))),
+    lacking: moreCommands === undefined ? EDGE_ONLY : undefined,
   };
 }
 
@@ -160,6 +162,14 @@ const COMMANDS: readonly CommandSpec[] = [
     settings: [],
     options: [GROUP],
     run: async (context, { positionals: [peer = ''], local }) => (await import('./info.ts')).info(context, peer, local),
+  },
+  {
+    name: 'explain',
+    parameters: ['PEER'],
+    description: 'which path carries traffic to a peer, what else was tried, and what to do; also of a thing',
+    settings: [],
+    options: [{ key: 'connect', description: 'try to reach it first, for 5 s at most; the default' }],
+    run: async (context, given) => (await import('./explain.ts')).explain(context, given),
   },
   {
     name: 'group list',

@@ -360,7 +360,7 @@ describe('info', () => {
   it('shows another member', async () => {
     const { out } = await daemon.run('info', 'attic');
     expect(out).toMatch(
-      /^"attic" \(\S{8}\), edge, version 0\.1\.0\n {2}up 1 h, 40 MB of memory, 20 kB in, 900 B out\n {2}1 links; 1 groups in common\n\nLINK TO +ADDRESS +ROUND TRIP\n\S{8} +tcp:\/\/192\.168\.1\.5:7473 +1\.5 ms\n$/,
+      /^"attic" \(\S{8}\), edge, version 0\.1\.0\n {2}up 1 h, 40 MB of memory, 20 kB in, 900 B out\n {2}1 link; 1 group in common\n\nLINK TO +ADDRESS +ROUND TRIP\n\S{8} +tcp:\/\/192\.168\.1\.5:7473 +1\.5 ms\n$/,
     );
     const [json] = lines((await daemon.run('info', 'attic', '--json')).out);
     expect(json).toMatchObject({ peer: idOf(7), ...daemon.peer.info });
@@ -368,7 +368,7 @@ describe('info', () => {
 
   it('says that the links are not told, and exits 3 for a stranger', async () => {
     daemon.peer.info = { ...daemon.peer.info, links: undefined, memoryBytes: undefined };
-    expect((await daemon.run('info', 'attic')).out).toContain('1 links, not told where to');
+    expect((await daemon.run('info', 'attic')).out).toContain('1 link, not told where to');
     expect(lines((await daemon.run('info', 'attic', '--json')).out)).toMatchObject([
       { links: null, memoryBytes: null },
     ]);
@@ -383,7 +383,7 @@ describe('status', () => {
     expect(out).toMatch(/rendezvous lease at \S{8} for 1 min 30 s, 2 rendezvous known \(home of cellar\)/);
     expect(out).toMatch(/applied {4}to Friends \(\S{8}\), waiting for approval/);
     expect(lines((await daemon.run('status', '--json')).out)).toMatchObject([
-      { groups: [{ rendezvous: { clients: 0 } }], applications: [{ name: 'Friends' }] },
+      { groups: [{ rendezvous: { clients: 0 }, relays: { serving: true } }], applications: [{ name: 'Friends' }] },
     ]);
   });
 });

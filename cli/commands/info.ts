@@ -21,7 +21,7 @@ export function infoText(report: Params): string {
   const lines = [
     `"${nameOf(report.name)}" (${shortId(report.peer)})${roles && `, ${roles}`}, version ${nameOf(report.version)}`,
     `  up ${humanDuration(Number(report.uptimeMs))}${memory}, ${humanBytes(report.bytesIn)} in, ${humanBytes(report.bytesOut)} out`,
-    `  ${report.linkCount} links${report.links === null ? ', not told where to' : ''}; ${listOf(report.groups).length} groups in common`,
+    `  ${counted(Number(report.linkCount), 'link')}${report.links === null ? ', not told where to' : ''}; ${counted(listOf(report.groups).length, 'group')} in common`,
   ];
   if (links.length === 0) return lines.join('\n');
   const rows = links.map((link) => [
@@ -31,3 +31,5 @@ export function infoText(report: Params): string {
   ]);
   return [...lines, '', table(['LINK TO', 'ADDRESS', 'ROUND TRIP'], rows)].join('\n');
 }
+
+const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;

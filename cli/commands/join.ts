@@ -71,9 +71,13 @@ function daemon(context: CommandContext): Joiner {
   };
 }
 
-async function ownPeer({ settings, signal, env, loadTransports }: CommandContext): Promise<Joiner> {
-  const transports = (await loadTransports?.())?.(settings, env) ?? [];
-  const { peer, platform, close } = await openPeer(settings, { profile: 'edge', listen: [], transports });
+async function ownPeer({ settings, signal, env, output, loadReach }: CommandContext): Promise<Joiner> {
+  const reach = (await loadReach?.())?.(settings, env, (text) => output.notice(text));
+  const { peer, platform, close } = await openPeer(settings, {
+    profile: 'edge',
+    listen: [],
+    ...(reach && { reach }),
+  });
   const options = {
     addresses: settings.seed,
     signal,

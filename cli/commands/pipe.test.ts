@@ -207,6 +207,20 @@ describe('pipevine pipe listen and pipe send', () => {
 });
 
 describe('pipevine pipe ls', () => {
+  it('shows how the own pipe to who listens goes, if there is one', async () => {
+    await listening('log', '--kind', 'bidirectional');
+    const { peer } = daemon;
+    const group = peer.path.groups[0]?.id;
+    if (group === undefined) throw new Error('no group');
+    const via = peer.path.peer;
+    const pipe = { name: 'log', kind: 'bidirectional', group } as const;
+    peer.path = { ...peer.path, pipes: [{ ...pipe, path: { type: 'relayed', via, relays: [via, peer.id] } }] };
+    expect((await daemon.run('pipe', 'ls')).out).toMatch(/ over relay "attic" \(\w{8}\) and 1 more\n$/);
+    expect(lines((await daemon.run('pipe', 'ls', '--json')).out)).toMatchObject([
+      { path: { type: 'relayed', via, viaName: 'attic', relays: [via, peer.id] } },
+    ]);
+  });
+
   it('lists who listens under which name', async () => {
     expect((await daemon.run('pipe', 'ls')).out).toContain('pipevine pipe listen NAME');
     await listening('log', '--kind', 'reliable');
@@ -214,7 +228,9 @@ describe('pipevine pipe ls', () => {
     expect(lines(out)).toMatchObject([
       { name: 'log', kind: 'reliable', peer: daemon.peer.id, peerName: 'cellar', groupName: 'home of cellar' },
     ]);
-    expect((await daemon.run('pipe', 'ls')).out).toMatch(/^NAME +KIND +PEER +ID +GROUP\nlog +reliable +cellar/);
+    expect((await daemon.run('pipe', 'ls')).out).toMatch(
+      /^NAME +KIND +PEER +ID +GROUP +OWN PIPE\nlog +reliable +cellar.* -\n$/,
+    );
   });
 
   it('says so where the peer has no such names', async () => {

@@ -6,6 +6,7 @@ import { frameMessages, lineMessages, type MessageSplitter, toFrame } from '../i
 import { EXIT } from '../output/exit-code.ts';
 import { type CommandContext, connectDaemon, nameOf, shortId, textOf, withTimeout } from './command-context.ts';
 import { groupParam } from './group-option.ts';
+import { pathText } from './path-text.ts';
 import { printList } from './print-list.ts';
 
 /** Bytes that go to the daemon at once. */
@@ -20,8 +21,15 @@ export function list(context: CommandContext, { local }: Arguments): Promise<num
     context,
     'pipe.ls',
     groupParam(local),
-    ['NAME', 'KIND', 'PEER', 'ID', 'GROUP'],
-    (pipe) => [textOf(pipe.name), textOf(pipe.kind), textOf(pipe.peerName), shortId(pipe.peer), textOf(pipe.groupName)],
+    ['NAME', 'KIND', 'PEER', 'ID', 'GROUP', 'OWN PIPE'],
+    (pipe) => [
+      textOf(pipe.name),
+      textOf(pipe.kind),
+      textOf(pipe.peerName),
+      shortId(pipe.peer),
+      textOf(pipe.groupName),
+      pathText(pipe.path) ?? '-',
+    ],
     'Nobody listens under a name. `pipevine pipe listen NAME` does.',
   );
 }

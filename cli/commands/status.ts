@@ -4,6 +4,7 @@ import { humanDuration } from '../output/duration.ts';
 import { EXIT } from '../output/exit-code.ts';
 import { table } from '../output/table.ts';
 import { askDaemon, type CommandContext, listOf, nameOf, objectsOf, shortId, textOf } from './command-context.ts';
+import { relaysText } from './relays-text.ts';
 import { rendezvousText } from './rendezvous-text.ts';
 
 export async function status(context: CommandContext): Promise<number> {
@@ -23,6 +24,10 @@ export function statusText(report: Params): string {
     ...objectsOf(report.groups).flatMap((group) => {
       const text = rendezvousText(group.rendezvous);
       return text === undefined ? [] : [`  rendezvous ${text} (${nameOf(group.name)})`];
+    }),
+    ...objectsOf(report.groups).flatMap((group) => {
+      const text = relaysText(group.relays);
+      return text === undefined ? [] : [`  relay      ${text} (${nameOf(group.name)})`];
     }),
     ...objectsOf(report.applications).map(
       (one) => `  applied    to ${nameOf(one.name)} (${shortId(one.group)}), waiting for approval`,

@@ -6,7 +6,7 @@ import type { CommandContext } from './command-context.ts';
 
 /** Runs a peer until it is stopped. */
 export async function up(context: CommandContext): Promise<number> {
-  const { settings, output, env, signal, loadGateway, loadTransports, administration } = context;
+  const { settings, output, env, signal, loadGateway, loadReach, moreCommands } = context;
   const profile: Profile = settings.profile ?? (loadGateway === undefined ? 'edge' : 'gateway');
   const log = new Log({
     level: settings.logLevel,
@@ -15,14 +15,15 @@ export async function up(context: CommandContext): Promise<number> {
     write: (line) => process.stderr.write(line),
     now: () => new Date(),
   });
+  const reach = (await loadReach?.())?.(settings, env, (text) => log.warn(text));
   const daemon = await startDaemon({
     settings,
     profile,
     log,
     env,
     ...(loadGateway === undefined ? {} : { loadGateway }),
-    transports: (await loadTransports?.())?.(settings, env) ?? [],
-    ...(administration === undefined ? {} : { administration }),
+    ...(reach && { reach }),
+    ...(moreCommands === undefined ? {} : { moreCommands }),
   });
   const { link } = daemon.ready;
   const qr = link === null || output.json ? undefined : await context.drawQrCode?.(link);

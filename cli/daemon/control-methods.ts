@@ -4,8 +4,10 @@ import {
   type JsonValue,
   type NamedPipes,
   type ObservationNotice,
+  type PathReport,
   type Peer,
   type PeerGroup,
+  type PeerId,
   PipevineError,
   type ThingSummary,
   WORLD_GROUP,
@@ -13,9 +15,10 @@ import {
 import type { ControlContext, ControlMethods } from '../control/control-server.ts';
 import { resolveMember, resolveName } from '../naming/resolve-name.ts';
 import { typedValue } from '../values/typed-value.ts';
+import { explainMethods } from './explain-methods.ts';
 import { findPeers } from './find-peers.ts';
 import { groupMethods } from './group-methods.ts';
-import { rendezvousReport } from './group-reports.ts';
+import { relaysReport, rendezvousReport } from './group-reports.ts';
 import { joinGroup } from './join-group.ts';
 import { Parameters } from './parameters.ts';
 import { pipeMethods } from './pipe-methods.ts';
@@ -42,6 +45,8 @@ export interface ControlledDaemon {
   joined(seeds: readonly string[]): Promise<void>;
   /** The pipes of a group by name. Absent in a build without them. */
   readonly pipes?: (group: PeerGroup) => NamedPipes;
+  /** Which path carries traffic to a peer. Absent in a build without it. */
+  readonly explain?: (peer: PeerId) => PathReport;
   stop(): void;
 }
 
@@ -61,7 +66,8 @@ export function controlMethods(daemon: ControlledDaemon): ControlMethods {
         groups: status.groups.map(({ id, name, roles }) => {
           const group = id === WORLD_GROUP ? undefined : peer.group(id);
           const rendezvous = group === undefined ? null : rendezvousReport(group.rendezvous());
-          return { id, name, roles: [...roles], rendezvous };
+          const relays = group === undefined ? null : relaysReport(group.relays());
+          return { id, name, roles: [...roles], rendezvous, relays };
         }),
         applications: peer.applications.map(({ group, name, since }) => ({ group, name, since: isoTime(since) })),
         addresses: [...status.addresses],
@@ -171,6 +177,8 @@ export function controlMethods(daemon: ControlledDaemon): ControlMethods {
     ...groupMethods(daemon),
 
     ...pipeMethods(daemon),
+
+    ...explainMethods(daemon),
 
     stop: async () => {
       daemon.stop();

@@ -1,5 +1,5 @@
-import { type EndpointAddress, type PeerGroup, PipevineError, type Transport } from '@pipevine/runtime';
-import type { Administration } from '../commands/command-context.ts';
+import { type EndpointAddress, type PeerGroup, PipevineError } from '@pipevine/runtime';
+import type { MoreCommands } from '../commands/command-context.ts';
 import type { Profile, Settings } from '../config/settings.ts';
 import { ControlServer } from '../control/control-server.ts';
 import { prepareControlSocket, removeControlSocket } from '../home/control-socket.ts';
@@ -9,7 +9,7 @@ import type { Devices, GatewayModule } from './devices.ts';
 import { joinLink } from './join-link.ts';
 import type { Log } from './log.ts';
 import { logPeerNotice } from './notice-log.ts';
-import { DEFAULT_TCP_PORT, type OpenedPeer, openPeer } from './open-peer.ts';
+import { DEFAULT_PORT, type OpenedPeer, openPeer, type Reach } from './open-peer.ts';
 import { rememberSeeds } from './remembered-seeds.ts';
 import { ownGroups } from './reports.ts';
 
@@ -54,9 +54,9 @@ export interface DaemonInit {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absent in a build for edges. */
   readonly loadGateway?: () => Promise<GatewayModule>;
-  /** Besides TCP. */
-  readonly transports?: readonly Transport[];
-  readonly administration?: Administration;
+  /** Absent: TCP alone. */
+  readonly reach?: Reach;
+  readonly moreCommands?: MoreCommands;
 }
 
 /** Starts a peer with all that its profile asks for. What it had started before a failure is closed again. */
@@ -65,8 +65,8 @@ export async function startDaemon(init: DaemonInit): Promise<Daemon> {
   const gateway = profile === 'gateway' ? await gatewayModule(init) : undefined;
   const opened = await openPeer(settings, {
     profile,
-    listen: settings.listen ?? defaultListen(profile),
-    transports: init.transports ?? [],
+    listen: settings.listen ?? defaultListen(profile, init.reach?.schemes),
+    ...(init.reach && { reach: init.reach }),
     ...(gateway === undefined ? {} : { gateway }),
   });
   const closers: (() => Promise<void> | void)[] = [() => opened.close()];
@@ -92,16 +92,17 @@ export async function startDaemon(init: DaemonInit): Promise<Daemon> {
     const socket = prepareControlSocket(settings.home, env.XDG_RUNTIME_DIR);
     const controlled: ControlledDaemon = {
       pipes: (group) => group.namedPipes,
+      explain: (other) => peer.explain(other),
       peer,
       facts: { profile, version: VERSION, pid: process.pid, home: settings.home },
       status: () => daemonStatus(control, devices),
       joined: (seeds) => rememberSeeds(platform.storage, seeds, platform.clock.wallMs()),
       stop: askStop,
     };
-    const administratorMethods = await init.administration?.loadMethods();
+    const moreMethods = await init.moreCommands?.loadMethods();
     const control: ControlServer = await ControlServer.listen(socket, {
       ...controlMethods(controlled),
-      ...administratorMethods?.(controlled),
+      ...moreMethods?.(controlled),
     });
     closers.push(async () => {
       await control.close();
@@ -139,8 +140,8 @@ function gatewayModule({ loadGateway }: DaemonInit): Promise<GatewayModule> {
   );
 }
 
-function defaultListen(profile: Profile): readonly EndpointAddress[] {
-  return [`tcp://0.0.0.0:${profile === 'gateway' ? DEFAULT_TCP_PORT : 0}`];
+function defaultListen(profile: Profile, schemes: readonly string[] = ['tcp']): readonly EndpointAddress[] {
+  return schemes.map((scheme) => `${scheme}://0.0.0.0:${profile === 'gateway' ? DEFAULT_PORT : 0}`);
 }
 
 /** A fresh code each start: earlier ones stay valid until they run out. */

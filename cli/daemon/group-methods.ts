@@ -1,9 +1,7 @@
-import { type Peer, type PeerId, PipevineError } from '@pipevine/runtime';
 import type { ControlMethods } from '../control/control-server.ts';
 import { resolveName } from '../naming/resolve-name.ts';
 import { chosenGroup } from './choose-group.ts';
 import type { ControlledDaemon } from './control-methods.ts';
-import { findPeers } from './find-peers.ts';
 import {
   applicationReport,
   foundGroupReport,
@@ -13,6 +11,7 @@ import {
   peerInfoReport,
 } from './group-reports.ts';
 import { findGroup, joinGroup, MAX_FOUND_GROUPS } from './join-group.ts';
+import { namedPeer, sharedGroup } from './named-peer.ts';
 import { Parameters } from './parameters.ts';
 import { ownGroups } from './reports.ts';
 import { findTimeout, waiting } from './waiting.ts';
@@ -90,19 +89,9 @@ export function groupMethods(daemon: ControlledDaemon): ControlMethods {
     'peer.info': async (params, context) => {
       const given = new Parameters('peer.info', params);
       const timeoutMs = given.timeoutMs();
-      const peers = await findPeers(peer, context.signal, findTimeout(timeoutMs));
-      const candidates = peers.map((facts) => ({ name: facts.name, ids: [facts.id], facts }));
-      const { facts } = resolveName('peer', given.text('peer'), candidates);
-      const group = sharedGroup(peer, facts.groups, facts.id, given.optionalText('group'));
+      const facts = await namedPeer(peer, given.text('peer'), context.signal, findTimeout(timeoutMs));
+      const group = sharedGroup(peer, facts, given.optionalText('group'));
       return peerInfoReport(facts.id, await group.peerInfo(facts.id, waiting(context, timeoutMs)));
     },
   };
-}
-
-/** The group to ask in: the one that is named, else the first that both are in. */
-function sharedGroup(peer: Peer, shared: readonly string[], id: PeerId, named: string | undefined) {
-  if (named !== undefined) return chosenGroup(peer, named);
-  const group = ownGroups(peer).find((own) => shared.includes(own.id));
-  if (group !== undefined) return group;
-  throw new PipevineError('not-found', `${id} is in no group of this peer as far as is known; choose one with --group`);
 }

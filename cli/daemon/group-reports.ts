@@ -25,6 +25,7 @@ export function groupReport(group: PeerGroup): JsonObject {
     serial: credential?.serial ?? null,
     notAfter: credential === undefined ? null : isoTime(credential.notAfterMs),
     rendezvous: rendezvousReport(group.rendezvous()),
+    relays: relaysReport(group.relays()),
     applicants: group.applicants().length,
   };
 }
@@ -53,6 +54,11 @@ export function rendezvousReport(status: RendezvousStatus): JsonObject {
     clients,
     peerview: [...peerview],
   };
+}
+
+/** Where this peer leases, best first, and what it relays for others. */
+export function relaysReport({ serving, leases, clients }: ReturnType<PeerGroup['relays']>): JsonObject {
+  return { serving, leases: [...leases], clients };
 }
 
 export function memberReport(group: PeerGroup, member: GroupMember): JsonObject {

@@ -4,6 +4,7 @@ import {
   type EndpointAddress,
   type Peer,
   type PeerInfoPolicy,
+  type PeerPart,
   PipevineError,
   type Platform,
   type Transport,
@@ -24,8 +25,18 @@ import { VERSION } from '../version.ts';
 import type { GatewayModule } from './devices.ts';
 import { rememberedSeeds } from './remembered-seeds.ts';
 
-/** TCP port of a gateway: fixed, so that `--seed` addresses and firewall rules keep. */
-export const DEFAULT_TCP_PORT = 7473;
+/** Port of a gateway: fixed, so that `--seed` addresses and firewall rules keep. */
+export const DEFAULT_PORT = 7473;
+
+/** How a peer reaches others, besides over TCP. */
+export interface Reach {
+  /** What has keys of its own derives them from the seed of the identity. */
+  readonly transports: (seed: Uint8Array) => readonly Transport[];
+  /** Parts of an edge; a gateway has them all. */
+  readonly parts: readonly PeerPart[];
+  /** What is listened on where nothing is said. */
+  readonly schemes: readonly string[];
+}
 
 export interface OpenedPeer {
   readonly home: Home;
@@ -46,19 +57,19 @@ export async function openPeer(
   init: {
     readonly profile: Profile;
     readonly listen: readonly EndpointAddress[];
-    /** Besides TCP. */
-    readonly transports?: readonly Transport[];
+    /** Absent: TCP alone. */
+    readonly reach?: Reach;
     /** Makes the peer, and shows it to others. Default: one that admits nobody, and that only peers find. */
     readonly gateway?: Pick<GatewayModule, 'createPeer' | 'dnsSdDirectory'>;
   },
 ): Promise<OpenedPeer> {
   const home = homeAt(settings.home);
   makeHome(home);
-  const platform = await openPlatform(settings, home, init.transports ?? [], init.gateway?.dnsSdDirectory);
+  const seed = readIdentitySeed(home.identityFile) ?? createIdentitySeed(home.identityFile, (n) => nodeRandom.bytes(n));
+  const transports = init.reach?.transports(seed) ?? [];
+  const platform = await openPlatform(settings, home, transports, init.gateway?.dnsSdDirectory);
   try {
-    const seed =
-      readIdentitySeed(home.identityFile) ?? createIdentitySeed(home.identityFile, (n) => nodeRandom.bytes(n));
-    const create = init.gateway?.createPeer ?? createEdgePeer;
+    const create = init.gateway?.createPeer ?? ((peer) => createEdgePeer(peer, init.reach?.parts));
     const peer = await create({
       platform,
       name: settings.name,

@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import {
+  type FoundPipe,
+  type GroupId,
   type JsonValue,
   NAMED_PIPE_KINDS,
   type NamedPipe,
   type NamedPipeKind,
   type NamedPipeNotice,
   type NamedPipes,
+  type PathPipe,
+  type PathReport,
   type Peer,
   type PeerGroup,
   type PeerId,
@@ -14,13 +18,14 @@ import {
   type RequestContext,
 } from '@pipevine/runtime';
 import type { ControlContext, ControlMethods } from '../control/control-server.ts';
-import { resolveName } from '../naming/resolve-name.ts';
+import { abortOf } from './abort-of.ts';
 import { chosenGroup } from './choose-group.ts';
 import type { ControlledDaemon } from './control-methods.ts';
 import { findPeers } from './find-peers.ts';
+import { namedPeer } from './named-peer.ts';
 import { OutgoingMessages } from './outgoing-messages.ts';
 import { Parameters } from './parameters.ts';
-import { type JsonObject, ownGroups } from './reports.ts';
+import { type JsonObject, ownGroups, pathReport } from './reports.ts';
 import { findTimeout, waiting } from './waiting.ts';
 
 /** Part of a message that goes in one line. */
@@ -62,13 +67,25 @@ export function pipeMethods(daemon: ControlledDaemon): ControlMethods {
       const named = given.optionalText('group');
       const groups = named === undefined ? ownGroups(peer) : [chosenGroup(peer, named)];
       const timeoutMs = findTimeout(given.timeoutMs());
-      const members = findPeers(peer, context.signal, timeoutMs);
+      const members = new Map<PeerId, string>([[peer.id, peer.name]]);
+      const known = findPeers(peer, context.signal, timeoutMs).then((found) => {
+        for (const { id, name } of found) members.set(id, name);
+      });
+      // Its failure is that of the first who needs it.
+      known.catch(() => {});
+      const nameOf = (id: PeerId) => members.get(id) ?? '';
       await Promise.all(
         groups.map(async (group) => {
           for await (const found of pipesOf(group).find({}, { signal: context.signal, timeoutMs })) {
-            const facts = (await members).find(({ id }) => id === found.peer);
-            const peerName = found.peer === peer.id ? peer.name : (facts?.name ?? '');
-            await context.emit({ ...found, peerName, group: group.id, groupName: group.name });
+            await known;
+            const path = daemon.explain && pathOf(daemon.explain(found.peer), found, group.id);
+            await context.emit({
+              ...found,
+              peerName: nameOf(found.peer),
+              path: path === undefined ? null : pathReport(path, nameOf),
+              group: group.id,
+              groupName: group.name,
+            });
           }
         }),
       );
@@ -242,7 +259,7 @@ async function openOutgoing({ peer, pipes, context, given, onNotice }: OpenInit)
   const to = given.optionalText('to');
   const timeoutMs = given.timeoutMs();
   const { signal } = context;
-  const target = to === undefined ? undefined : await peerNamed(peer, to, signal, findTimeout(timeoutMs));
+  const target = to === undefined ? undefined : (await namedPeer(peer, to, signal, findTimeout(timeoutMs))).id;
   const isPropagate =
     kind === undefined && target === undefined ? await isPropagateOnly(pipes, name, signal) : kind === 'propagate';
   if (isPropagate) {
@@ -290,10 +307,9 @@ async function isPropagateOnly(pipes: NamedPipes, name: string, signal: AbortSig
   return kinds.size === 1 && kinds.has('propagate');
 }
 
-async function peerNamed(peer: Peer, text: string, signal: AbortSignal, timeoutMs: number): Promise<PeerId> {
-  const others = await findPeers(peer, signal, timeoutMs);
-  const candidates = [{ id: peer.id, name: peer.name }, ...others].map(({ id, name }) => ({ name, ids: [id], id }));
-  return resolveName('peer', text, candidates).id;
+/** How this peer's pipe of that name goes; undefined when it has none, or it waits. */
+function pathOf({ pipes }: PathReport, { name }: FoundPipe, group: GroupId): PathPipe['path'] {
+  return pipes.find((pipe) => pipe.name === name && pipe.group === group)?.path;
 }
 
 /** A message in as many lines as it takes; `more` in all but the last. */
@@ -318,11 +334,4 @@ function inTurn(context: ControlContext): Emit {
     turn = turn.then(() => (context.signal.aborted ? undefined : context.emit(value)));
     return turn;
   };
-}
-
-function abortOf(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -3,6 +3,7 @@ import {
   type Advertisement,
   type JsonValue,
   type LinkStatus,
+  type PathPipe,
   type Peer,
   type PeerGroup,
   type PeerId,
@@ -65,6 +66,13 @@ export function linkReport(link: LinkStatus): JsonObject {
     bytesIn: link.bytesIn,
     bytesOut: link.bytesOut,
   };
+}
+
+/** How a pipe goes; `relays` are all on the way, in order. */
+export function pathReport(path: NonNullable<PathPipe['path']>, nameOf: (peer: PeerId) => string): JsonObject {
+  const { type, via } = path;
+  const relays = type === 'relayed' ? (path.relays ?? [via]) : [];
+  return { type, via, viaName: nameOf(via), relays: [...relays] };
 }
 
 /** Milliseconds to the microsecond; null before the first measurement. */

@@ -2,7 +2,7 @@ import type { CommandContext } from '../commands/command-context.ts';
 import type { Settings } from '../config/settings.ts';
 import { ControlClient } from '../control/control-client.ts';
 import type { Params } from '../control/json-rpc.ts';
-import { DEFAULT_TCP_PORT } from '../daemon/open-peer.ts';
+import { DEFAULT_PORT } from '../daemon/open-peer.ts';
 import { controlSocketOf } from '../home/control-socket.ts';
 import { EXIT } from '../output/exit-code.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
@@ -67,7 +67,7 @@ function checkLinks(status: Params): Finding[] {
 }
 
 function portChecks(settings: Settings, isGateway: boolean): Promise<Finding>[] {
-  const addresses = settings.listen ?? (isGateway ? [`tcp://0.0.0.0:${DEFAULT_TCP_PORT}`] : []);
+  const addresses = settings.listen ?? (isGateway ? [`tcp://0.0.0.0:${DEFAULT_PORT}`] : []);
   const checks = addresses.flatMap((address) => {
     const at = hostAndPort(address);
     return at === undefined || at.port === 0

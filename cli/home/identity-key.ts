@@ -1,7 +1,8 @@
-import { closeSync, fstatSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { base32Decode, base32Encode, PipevineError } from '@pipevine/runtime';
 import { fileFailure } from './home.ts';
+import { readSecretFile } from './secret-file.ts';
 
 /** `pipevine-identity-1:` and the base32 of the 32-byte seed that the peer's keys are derived from. */
 const PREFIX = 'pipevine-identity-1:';
@@ -12,33 +13,16 @@ const SEED_BYTES = 32;
  * `storage-failed` when it is damaged.
  */
 export function readIdentitySeed(file: string): Uint8Array | undefined {
-  let descriptor: number;
-  try {
-    descriptor = openSync(file, 'r');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw fileFailure(`the identity ${file} cannot be read`, error);
+  const text = readSecretFile(file, `the identity ${file}`, 'whoever reads it can be this peer')?.trim();
+  if (text === undefined) return undefined;
+  const seed = text.startsWith(PREFIX) ? base32Decode(text.slice(PREFIX.length)) : undefined;
+  if (seed?.length !== SEED_BYTES) {
+    throw new PipevineError(
+      'storage-failed',
+      `${file} is damaged: expected ${PREFIX} and 52 characters; restore it from a backup, or remove it to become a new peer`,
+    );
   }
-  try {
-    const mode = fstatSync(descriptor).mode & 0o777;
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-      throw new PipevineError(
-        'permission-denied',
-        `${file} is open to others (mode ${mode.toString(8)}): whoever reads it can be this peer; run: chmod 600 ${file}`,
-      );
-    }
-    const text = readFileSync(descriptor, 'utf8').trim();
-    const seed = text.startsWith(PREFIX) ? base32Decode(text.slice(PREFIX.length)) : undefined;
-    if (seed?.length !== SEED_BYTES) {
-      throw new PipevineError(
-        'storage-failed',
-        `${file} is damaged: expected ${PREFIX} and 52 characters; restore it from a backup, or remove it to become a new peer`,
-      );
-    }
-    return seed;
-  } finally {
-    closeSync(descriptor);
-  }
+  return seed;
 }
 
 /**

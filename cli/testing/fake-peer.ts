@@ -11,6 +11,7 @@ import {
   type JsonValue,
   type MembershipPolicy,
   type ObservationNotice,
+  type PathReport,
   type Peer,
   type PeerGroup,
   type PeerId,
@@ -22,6 +23,7 @@ import {
   WORLD_GROUP,
 } from '@pipevine/runtime';
 import { nodeCrypto } from '@pipevine/transports';
+import { FakeMailbox } from './fake-mailbox.ts';
 
 const AT_MS = Date.UTC(2026, 10, 21, 8);
 
@@ -60,6 +62,40 @@ export class FakePeer implements Peer {
   /** What the next observations yield, before they wait for their end. */
   notices: ObservationNotice[] = [];
   endedObservations = 0;
+  /** What is told of paths: first these, one after another, then the last. */
+  paths: PathReport[] = [];
+  path: PathReport = {
+    peer: idOf(7),
+    name: 'attic',
+    host: undefined,
+    summary: {
+      state: 'direct',
+      via: [idOf(7)],
+      text: 'direct over tcp, dialled at tcp://192.168.1.9:7473',
+      advice: undefined,
+    },
+    link: {
+      peer: idOf(7),
+      transport: 'tcp',
+      address: 'tcp://192.168.1.9:7473',
+      rttMs: 1.25,
+      bytesIn: 10,
+      bytesOut: 20,
+      dialled: true,
+    },
+    groups: [{ id: HOME, name: 'home of cellar' }],
+    pipes: [],
+    relays: [],
+    addresses: [{ address: 'tcp://192.168.1.9:7473', source: 'advertised' }],
+    attempts: [],
+    punch: undefined,
+  };
+  /** What comes of binding a pipe. */
+  connectError = new PipevineError('not-found', 'Nobody listens under that name there.');
+  readonly mailbox = new FakeMailbox(idOf(8));
+  queues: Record<string, { used: number; limit: number; dropped: number }> = {
+    links: { used: 1, limit: 256, dropped: 0 },
+  };
   applications: { group: FoundGroup['id']; name: string; since: number }[] = [];
   /** What is nearby. Joining one of policy `approval` or `quorum` gives an application. */
   found: FoundGroup[] = [
@@ -181,8 +217,13 @@ export class FakePeer implements Peer {
       links: [
         { peer: idOf(7), transport: 'tcp', address: 'tcp://192.168.1.9:50000', rttMs: 1.25, bytesIn: 10, bytesOut: 20 },
       ],
-      queues: { links: { used: 1, limit: 256, dropped: 0 } },
+      queues: this.queues,
     };
+  }
+
+  explain(peer: PeerId): PathReport {
+    this.calls.push(`explain ${peer === idOf(7) ? 'attic' : peer}`);
+    return this.paths.shift() ?? this.path;
   }
 
   async close(): Promise<void> {}
@@ -253,6 +294,8 @@ export class FakePeer implements Peer {
         await record(`info ${peer === idOf(7) ? 'attic' : peer}`);
         return this.info;
       },
+      mailbox: this.mailbox,
+      relays: () => ({ serving: true, leases: [], clients: 0 }),
       rendezvous: () => ({
         group: id,
         serving: false,
@@ -274,7 +317,10 @@ export class FakePeer implements Peer {
       },
       async *watch() {},
       listen: () => ({ close: () => {} }),
-      connect: unsupported,
+      connect: async ({ peer }) => {
+        await record(`connect ${peer === idOf(7) ? 'attic' : peer}`);
+        throw this.connectError;
+      },
       handle: () => ({ close: () => {} }),
       async *query() {},
       propagate: async () => 0,

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import type { NamedPipes, PeerGroup } from '@pipevine/runtime';
 import { runCommandLine } from '../command-line.ts';
 import { ADMINISTRATOR_COMMANDS } from '../commands/administrator-commands.ts';
+import { MAILBOX_COMMANDS } from '../commands/mailbox-commands.ts';
 import type { ControlMethods } from '../control/control-server.ts';
 import { ControlServer } from '../control/control-server.ts';
-import { administratorMethods } from '../daemon/administrator-methods.ts';
 import { type ControlledDaemon, controlMethods } from '../daemon/control-methods.ts';
+import { moreMethods } from '../daemon/more-methods.ts';
 import { controlSocketOf } from '../home/control-socket.ts';
 import type { Input } from '../input/input.ts';
 import { FakePeer } from './fake-peer.ts';
@@ -43,10 +44,11 @@ export class RunningDaemon {
       joined: async (seeds) => {
         peer.calls.push(`joined by ${seeds.join(' ')}`);
       },
+      explain: (id) => peer.explain(id),
       stop: () => {},
       ...(pipes === undefined ? {} : { pipes }),
     };
-    const methods = { ...controlMethods(controlled), ...administratorMethods(controlled) };
+    const methods = { ...controlMethods(controlled), ...moreMethods(controlled) };
     const server = await ControlServer.listen(controlSocketOf(home), { ...methods, ...further });
     return new RunningDaemon(home, peer, server);
   }
@@ -117,7 +119,12 @@ export async function runAt(
     ...(input === undefined ? {} : { input }),
     ...(edge
       ? {}
-      : { administration: { commands: ADMINISTRATOR_COMMANDS, loadMethods: async () => administratorMethods } }),
+      : {
+          moreCommands: {
+            commands: [...ADMINISTRATOR_COMMANDS, ...MAILBOX_COMMANDS],
+            loadMethods: async () => moreMethods,
+          },
+        }),
   });
   return { code, out, err };
 }

@@ -11,6 +11,7 @@ const KINDS = new Map<number, PipeKind>([
   [PipeKindCode.reliable, 'reliable'],
   [PipeKindCode.secure, 'secure'],
   [PipeKindCode.request, 'request'],
+  [PipeKindCode.bidirectional, 'bidirectional'],
 ]);
 
 /** The body of a `pipe` advertisement: its publisher listens under the advertisement's name. */

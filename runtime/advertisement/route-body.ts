@@ -7,6 +7,9 @@ import { MAX_BODY_BYTES } from './advertisement-defaults.ts';
 /** Relays that one peer names at most. */
 export const MAX_ROUTE_RELAYS = 8;
 
+/** Key of the `route` advertisement in which a relay names the relays that it is linked to; with the empty key, those that it leases at. */
+export const NEIGHBOURS_KEY = 'neighbours';
+
 /** The body of a `route` advertisement: its publisher can be reached over these relays, best first. */
 export interface RouteBody {
   readonly relays: readonly PeerId[];

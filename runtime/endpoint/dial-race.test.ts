@@ -48,6 +48,26 @@ describe('a race of dials', () => {
     expect(aborted).toContain('c');
   });
 
+  test('tries at once where the goal was heard, beyond the places of the others, and a few such only', async () => {
+    const slow = Object.fromEntries(
+      Array.from({ length: MAX_PARALLEL_DIALS + 2 }, (_, i) => [`a${i}`, { afterMs: 9_000 }]),
+    );
+    const { clock, dialRace, started, settled } = race(slow);
+    await clock.runFor(2_000);
+    expect(started).toHaveLength(MAX_PARALLEL_DIALS);
+    for (const address of ['heard', 'heard', 'a0', `a${MAX_PARALLEL_DIALS - 1}`, 'x', 'y', 'z']) dialRace.urge(address);
+    expect(started.slice(MAX_PARALLEL_DIALS)).toEqual([
+      ['heard', 2_000],
+      ['a0', 2_000],
+      ['x', 2_000],
+      ['y', 2_000],
+    ]);
+    dialRace.win('heard');
+    dialRace.urge('too late');
+    expect(await clock.run(settled)).toBe('heard');
+    expect(started).toHaveLength(MAX_PARALLEL_DIALS + 4);
+  });
+
   test('tries an address once more for who names it, when the attempt under way has lasted for a second', async () => {
     const { clock, dialRace, started, settled } = race({ a: { afterMs: 9_000 } });
     await clock.runFor(900);

@@ -1,7 +1,13 @@
 import { type ErrorCode, PipevineError } from '../error/pipevine-error.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
-import { MAX_ADDRESSES_PER_PEER, MAX_PARALLEL_DIALS, REPEAT_DIAL_MS, STAGGER_MS } from './endpoint-defaults.ts';
+import {
+  MAX_ADDRESSES_PER_PEER,
+  MAX_PARALLEL_DIALS,
+  MAX_URGED_DIALS,
+  REPEAT_DIAL_MS,
+  STAGGER_MS,
+} from './endpoint-defaults.ts';
 
 export interface DialRaceInit<T> {
   readonly clock: Clock;
@@ -42,6 +48,7 @@ export class DialRace<T> {
   /** Addresses of the race, and when the last attempt at each began; undefined: not yet, or over. */
   readonly #seen = new Map<EndpointAddress, number | undefined>();
   readonly #failures: { readonly address: EndpointAddress; readonly error: PipevineError }[] = [];
+  readonly #urged = new Set<EndpointAddress>();
   #waiting: Runner[] = [];
   #running = 0;
   #nextStartMs = 0;
@@ -80,6 +87,19 @@ export class DialRace<T> {
     const startedMs = this.#seen.get(address);
     if (this.#over || startedMs === undefined || this.#running >= MAX_PARALLEL_DIALS) return;
     if (this.#init.clock.monotonicMs() - startedMs >= REPEAT_DIAL_MS) this.#run(address);
+  }
+
+  /**
+   * Tries an address at once, beside all others and beyond their places: the goal was heard there, and the way to it may
+   * close soon.
+   */
+  urge(address: EndpointAddress): void {
+    if (this.#over || this.#urged.size >= MAX_URGED_DIALS) return;
+    const startedMs = this.#seen.get(address);
+    if (startedMs !== undefined && this.#init.clock.monotonicMs() - startedMs < REPEAT_DIAL_MS) return;
+    this.#waiting = this.#waiting.filter((runner) => runner.address !== address);
+    this.#urged.add(address);
+    this.#run(address);
   }
 
   /** Starts what may start, and ends the race when nothing is left. Call it after `add`. */

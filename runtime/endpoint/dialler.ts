@@ -14,6 +14,7 @@ import type { EndpointAddress } from '../platform/transport.ts';
 import { abortable } from './abortable.ts';
 import { type DialAttempt, DialBook } from './dial-book.ts';
 import { DialRace } from './dial-race.ts';
+import type { ConnectOptions } from './endpoint.ts';
 import { CONNECT_TIMEOUT_MS, MAX_RACES, MAX_REMEMBERED_ADDRESSES, MAX_REMEMBERED_KEYS } from './endpoint-defaults.ts';
 import { StaticKeys } from './static-keys.ts';
 import type { TransportTable } from './transport-table.ts';
@@ -65,10 +66,12 @@ export class Dialler {
     this.#races.get(peer)?.win(link);
   }
 
-  dialPeer(peer: PeerId, named: readonly EndpointAddress[], options: WaitOptions): Promise<Link> {
+  dialPeer(peer: PeerId, options: ConnectOptions): Promise<Link> {
+    const { addresses: named = [], heardAt } = options;
     const goal = `peer ${shortPeerId(peer)}`;
     const timeoutMs = options.timeoutMs ?? CONNECT_TIMEOUT_MS;
     const race = this.#race(goal, peer, timeoutMs, peer);
+    if (heardAt !== undefined) race.urge(heardAt);
     for (const address of named) this.#enter(race, peer, address, true);
     for (const address of this.#init.addressesOf(peer)) this.#enter(race, peer, address, false);
     for (const address of this.#book.provenAddresses(peer)) this.#enter(race, peer, address, false);

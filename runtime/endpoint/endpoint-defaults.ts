@@ -9,6 +9,9 @@ export const STAGGER_MS = 250;
 /** Addresses of one peer under way at the same time. */
 export const MAX_PARALLEL_DIALS = 6;
 
+/** Addresses at which a peer was heard just now that are tried beyond those places. */
+export const MAX_URGED_DIALS = 4;
+
 /** An attempt must have lasted so long, in ms, for whoever names the address to have it tried once more beside it. */
 export const REPEAT_DIAL_MS = 1_000;
 

@@ -16,7 +16,7 @@ import type { Connection, EndpointAddress, Transport, TransportListener } from '
 import { abortable } from './abortable.ts';
 import type { DialAttempt } from './dial-book.ts';
 import { Dialler } from './dialler.ts';
-import type { Endpoint, EndpointEvents, LinkUser, RouteSource } from './endpoint.ts';
+import type { ConnectOptions, Endpoint, EndpointEvents, LinkUser, RouteSource } from './endpoint.ts';
 import {
   CLOSE_TIMEOUT_MS,
   type EndpointLimits,
@@ -171,17 +171,14 @@ export class EndpointService implements Endpoint {
     else this.#listeners.push(listener);
   }
 
-  async connect(
-    peer: PeerId,
-    options: WaitOptions & { readonly addresses?: readonly EndpointAddress[] } = {},
-  ): Promise<Link> {
+  async connect(peer: PeerId, options: ConnectOptions = {}): Promise<Link> {
     this.#requireOpen();
     if (peer === this.localPeer) {
       throw new PipevineError('invalid-argument', 'A peer has no link to itself; bind the pipe, it stays inside.');
     }
     const link = this.linkTo(peer);
     if (link !== undefined) return link;
-    return this.#current(await this.#dialler.dialPeer(peer, options.addresses ?? [], options));
+    return this.#current(await this.#dialler.dialPeer(peer, options));
   }
 
   async dial(address: EndpointAddress, options: WaitOptions = {}): Promise<Link> {

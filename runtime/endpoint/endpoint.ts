@@ -25,6 +25,13 @@ export interface LinkUser {
   handlerOf(link: Link): LinkHandler;
 }
 
+export interface ConnectOptions extends WaitOptions {
+  /** Addresses to dial besides those that are known. */
+  readonly addresses?: readonly EndpointAddress[];
+  /** An address from which the peer was heard just now: dialled at once, whatever else is under way or failed there before. */
+  readonly heardAt?: EndpointAddress;
+}
+
 /** Holds the links to the neighbours: accepts, dials, keeps one a peer, heals those that are wanted. */
 export interface Endpoint {
   readonly localPeer: PeerId;
@@ -37,7 +44,7 @@ export interface Endpoint {
    * The link to a neighbour, dialled if need be at all its known addresses in parallel with a small stagger. Default
    * deadline 10 s. Rejects with the reason that says most: wrong-peer, refused, timeout, unreachable.
    */
-  connect(peer: PeerId, options?: WaitOptions & { readonly addresses?: readonly EndpointAddress[] }): Promise<Link>;
+  connect(peer: PeerId, options?: ConnectOptions): Promise<Link>;
   /** Dials an address without knowing who answers (a seed). */
   dial(address: EndpointAddress, options?: WaitOptions): Promise<Link>;
   /** Keeps trying, with jittered back-off, to have a link to this peer or seed address until told otherwise. */

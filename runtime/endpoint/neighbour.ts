@@ -15,6 +15,14 @@ export interface NeighbourInit {
   readonly retire: (link: Link, code: string, reason: string) => void;
 }
 
+/** A link that was asked for a sign of life. */
+interface Asked {
+  /** Records that had come when it was asked. */
+  readonly heard: number;
+  /** When it counts as dead, in monotonic time. */
+  readonly untilMs: number;
+}
+
 /**
  * The links to one neighbour. There should be one. When a simultaneous dial or a restart makes more, the peer with the
  * smaller id closes all but the best one; either side closes an old link that shows no sign of life at once, instead
@@ -24,6 +32,7 @@ export class Neighbour {
   readonly peer: PeerId;
   readonly #init: NeighbourInit;
   readonly #links = new Set<Link>();
+  readonly #asked = new Map<Link, Asked>();
   #primary: Link | undefined;
   #probe: Timer | undefined;
 
@@ -49,12 +58,13 @@ export class Neighbour {
     const best = preferred(old, link);
     if (best === link) this.#elect(link);
     if (best === link && decides(link)) this.#closeOthers(link);
-    else this.#probeOld(old);
+    else this.#probeOthers(link);
   }
 
   /** A link has closed. */
   remove(link: Link): void {
     this.#links.delete(link);
+    this.#asked.delete(link);
     if (this.#primary !== link) return;
     let newest: Link | undefined;
     for (const other of this.#links) newest = other;
@@ -75,22 +85,32 @@ export class Neighbour {
     }
   }
 
-  /** Asks the older link for a sign of life: any record will do. */
-  #probeOld(old: Link): void {
+  /** Asks the older links for a sign of life: any record will do. One that was asked already has no more time for it. */
+  #probeOthers(newest: Link): void {
+    const untilMs = this.#init.clock.monotonicMs() + PROBE_TIMEOUT_MS;
+    for (const link of [...this.#links]) {
+      if (link === newest || this.#asked.has(link)) continue;
+      this.#asked.set(link, { heard: link.traffic.recordsIn, untilMs });
+      link.queueFrame({ type: FrameType.ping, token: 0 });
+    }
+    this.#lookAfter(PROBE_FIRST_LOOK_MS);
+  }
+
+  #lookAfter(delayMs: number): void {
     this.#probe?.cancel();
-    const heard = old.traffic.recordsIn;
-    const startMs = this.#init.clock.monotonicMs();
-    old.queueFrame({ type: FrameType.ping, token: 0 });
-    const look = (afterMs: number): void => {
-      this.#probe = this.#init.clock.setTimer(afterMs, () => {
-        if (!this.#links.has(old)) return;
-        if (old.traffic.recordsIn > heard) return this.#onAlive();
-        const leftMs = startMs + PROBE_TIMEOUT_MS - this.#init.clock.monotonicMs();
-        if (leftMs > 0) return look(Math.min(afterMs * 2, leftMs));
-        this.#init.retire(old, 'timeout', 'This link showed no sign of life when the neighbour opened another.');
-      });
-    };
-    look(PROBE_FIRST_LOOK_MS);
+    if (this.#asked.size === 0) return;
+    this.#probe = this.#init.clock.setTimer(delayMs, () => {
+      const nowMs = this.#init.clock.monotonicMs();
+      let isAlive = false;
+      let leftMs = Infinity;
+      for (const [link, { heard, untilMs }] of [...this.#asked]) {
+        if (link.traffic.recordsIn > heard) isAlive = this.#asked.delete(link);
+        else if (nowMs < untilMs) leftMs = Math.min(leftMs, untilMs - nowMs);
+        else this.#init.retire(link, 'timeout', 'This link showed no sign of life when the neighbour opened another.');
+      }
+      if (isAlive) this.#onAlive();
+      this.#lookAfter(Math.min(2 * delayMs, leftMs));
+    });
   }
 
   #onAlive(): void {

@@ -58,7 +58,7 @@ class DatagramResponder implements ConnectionHandler {
   constructor(init: AcceptLinkInit) {
     this.#init = init;
     this.#limits = resolveLinkLimits(init.limits);
-    const leave = init.gate?.enter();
+    const leave = init.gate?.enter((error) => this.#fail(error));
     this.#outcome = new HandshakeOutcome(init, () => leave?.());
   }
 

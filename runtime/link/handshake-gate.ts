@@ -11,7 +11,7 @@ export interface HandshakeGateInit {
   readonly crypto: Crypto;
   readonly random: Random;
   readonly clock: Clock;
-  /** Handshakes under way above which newcomers are refused. */
+  /** Handshakes under way above which the oldest is given up for each newcomer: it had more time than an honest one needs. */
   readonly maxHalfOpen?: number;
   /** Handshakes under way above which datagram dialers must prove their address by a cookie. */
   readonly maxHalfOpenBeforeCookies?: number;
@@ -23,7 +23,8 @@ export class HandshakeGate {
   readonly #secret: Uint8Array;
   readonly #max: number;
   readonly #maxBeforeCookies: number;
-  #halfOpen = 0;
+  /** In the order in which they came in. */
+  readonly #inside = new Set<{ readonly giveUp: () => void }>();
   #refused = 0;
 
   constructor(init: HandshakeGateInit) {
@@ -35,31 +36,29 @@ export class HandshakeGate {
 
   /** Handshakes under way. */
   get halfOpen(): number {
-    return this.#halfOpen;
+    return this.#inside.size;
   }
 
-  /** Newcomers turned away since the start. */
+  /** Handshakes given up for newcomers since the start. */
   get refused(): number {
     return this.#refused;
   }
 
   /** Whether datagram dialers must bring a cookie now. */
   get wantsCookies(): boolean {
-    return this.#halfOpen > this.#maxBeforeCookies;
+    return this.#inside.size > this.#maxBeforeCookies;
   }
 
-  /** Lets a handshake begin; the caller calls what it gets once, when it has ended. Throws `overloaded`. */
-  enter(): () => void {
-    if (this.#halfOpen >= this.#max) {
-      this.#refused++;
-      throw new PipevineError('overloaded', `${this.#max} handshakes are under way; try again in some seconds.`);
-    }
-    this.#halfOpen++;
-    let inside = true;
-    return () => {
-      if (inside) this.#halfOpen--;
-      inside = false;
-    };
+  /**
+   * Lets a handshake begin; the caller calls what it gets once, when it has ended. `giveUp` is called, with `overloaded`, when
+   * its place is needed for a newer one.
+   */
+  enter(giveUp: (error: PipevineError) => void): () => void {
+    if (this.#inside.size >= this.#max) this.#giveUpOldest();
+    const text = `${this.#max} newer handshakes are under way; try again in some seconds.`;
+    const place = { giveUp: () => giveUp(new PipevineError('overloaded', text)) };
+    this.#inside.add(place);
+    return () => void this.#inside.delete(place);
   }
 
   /** A cookie that proves, when it comes back, that packets reach `address`. Nothing is remembered for it. */
@@ -73,6 +72,14 @@ export class HandshakeGate {
     const { crypto } = this.#init;
     const now = crypto.equalConstantTime(cookie, this.#cookie(period, address, initiatorId));
     return crypto.equalConstantTime(cookie, this.#cookie(period - 1, address, initiatorId)) || now;
+  }
+
+  #giveUpOldest(): void {
+    const [oldest] = this.#inside;
+    if (oldest === undefined) return;
+    this.#refused++;
+    this.#inside.delete(oldest);
+    oldest.giveUp();
   }
 
   #period(): number {

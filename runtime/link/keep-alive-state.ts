@@ -1,4 +1,4 @@
-import { KEEP_ALIVE_JITTER, RTT_REFRESH_MS } from './link-defaults.ts';
+import { DOUBT_ASK_MS, DOUBT_ASKS, KEEP_ALIVE_JITTER, RTT_REFRESH_MS } from './link-defaults.ts';
 
 export interface KeepAliveInit {
   /** Silence after which the other side is asked, in ms. */
@@ -24,6 +24,8 @@ export class KeepAliveState {
   #askedMs: number | undefined;
   #measuredMs: number;
   #rttMs: number | undefined;
+  /** How often it was asked since an answer is missed that should have come. */
+  #doubtAsks: number | undefined;
 
   constructor(init: KeepAliveInit, nowMs: number, fraction: number) {
     this.#init = init;
@@ -42,10 +44,23 @@ export class KeepAliveState {
     return this.#nextMs;
   }
 
+  /** For how long nothing authentic has come. */
+  silentMs(nowMs: number): number {
+    return nowMs - this.#heardMs;
+  }
+
   /** Anything authentic came. */
   heard(nowMs: number): void {
     this.#heardMs = nowMs;
     this.#unanswered = 0;
+    this.#doubtAsks = undefined;
+  }
+
+  /** Something else that the other side should have answered was not: it is asked now, and given up soon. */
+  doubt(nowMs: number): void {
+    if (this.#doubtAsks !== undefined) return;
+    this.#doubtAsks = 0;
+    this.#nextMs = nowMs;
   }
 
   /** Makes a PING to be sent now, whatever the deadline. */
@@ -68,6 +83,12 @@ export class KeepAliveState {
   step(nowMs: number, fraction: number): KeepAliveStep {
     const { intervalMs, attempts } = this.#init;
     if (nowMs < this.#nextMs) return { do: 'wait' };
+    if (this.#doubtAsks !== undefined) {
+      if (this.#doubtAsks >= DOUBT_ASKS) return { do: 'give-up' };
+      this.#doubtAsks++;
+      this.#nextMs = nowMs + DOUBT_ASK_MS;
+      return { do: 'ping', token: this.ask(nowMs) };
+    }
     if (this.#unanswered > 0) {
       if (this.#unanswered >= attempts - 1 && nowMs - this.#heardMs >= intervalMs * attempts) return { do: 'give-up' };
     } else if (nowMs - this.#heardMs < intervalMs * KEEP_ALIVE_JITTER && nowMs - this.#measuredMs < RTT_REFRESH_MS) {

@@ -52,6 +52,10 @@ export const KEEP_ALIVE_JITTER = 0.8;
 /** Intervals without any sign of life after which the link counts as dead. */
 export const KEEP_ALIVE_ATTEMPTS = 3;
 
+/** Questions to a neighbour in doubt, and the time between them, in ms: by then a path that loses a tenth has answered one. */
+export const DOUBT_ASKS = 4;
+export const DOUBT_ASK_MS = 1_000;
+
 /** Age of the last measurement of the round trip, in ms, after which it is measured again. */
 export const RTT_REFRESH_MS = 60_000;
 

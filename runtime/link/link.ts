@@ -56,6 +56,8 @@ export interface Link {
    */
   queueData(channel: number, payload: Uint8Array, sequence: number | undefined, more: boolean): boolean;
   queueFrame(frame: ControlFrame): boolean;
+  /** What the other side should have answered was not: it is asked at once, and the link ends soon if it is gone. */
+  doubt(): void;
   /** Sends CLOSE after what is queued, then closes. Idempotent. */
   close(code: string, reason: string): void;
 }

@@ -124,6 +124,13 @@ export class SessionLink implements Link {
     return { ...this.#traffic, bytesOut: this.#port.bytesOut };
   }
 
+  doubt(): void {
+    if (this.#state !== 'open') return;
+    this.#keepAlive.doubt(this.#clock.monotonicMs());
+    this.#timer?.cancel();
+    this.#setTimer();
+  }
+
   start(handler: LinkHandler): void {
     if (this.#handler !== undefined) throw new PipevineError('invalid-argument', 'A link is started only once.');
     this.#handler = handler;
@@ -448,7 +455,7 @@ export class SessionLink implements Link {
   #tick(): void {
     const step = this.#keepAlive.step(this.#clock.monotonicMs(), this.#random.fraction());
     if (step.do === 'give-up') {
-      const silentMs = this.#limits.keepAliveMs * this.#limits.keepAliveAttempts;
+      const silentMs = Math.round(this.#keepAlive.silentMs(this.#clock.monotonicMs()));
       this.#end(new PipevineError('timeout', `Nothing came from the neighbour for ${silentMs} ms.`), 'abort');
       return;
     }

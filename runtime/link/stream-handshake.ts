@@ -43,7 +43,7 @@ class StreamHandshake implements ConnectionHandler, RecordSink {
     this.#role = role;
     this.#pattern = pattern;
     this.#limits = resolveLinkLimits(init.limits);
-    const leave = this.#init.gate?.enter();
+    const leave = this.#init.gate?.enter((error) => this.#fail(error));
     this.#outcome = new HandshakeOutcome(init, () => leave?.());
   }
 

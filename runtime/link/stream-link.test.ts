@@ -150,16 +150,17 @@ describe('a handshake over a stream', () => {
     }
   });
 
-  it('is refused while too many are under way', async () => {
+  it('is given up for a newer one when too many are under way', async () => {
     const pair = ends('stream');
     const init = { crypto: nodeCrypto, random: seededRandom('gate'), clock: pair.clock };
     const gate = new HandshakeGate({ ...init, maxHalfOpen: 1 });
     const first = ends('stream', {}, { gate });
     const second = ends('stream', {}, { gate });
     const accepted = failure(first.accept());
-    expect(await pair.clock.run(failure(second.accept()))).toBe('overloaded');
+    const newer = failure(second.accept());
+    expect(await first.clock.run(accepted)).toBe('overloaded');
     expect([gate.halfOpen, gate.refused]).toEqual([1, 1]);
-    expect(await first.clock.run(accepted)).toBe('timeout');
+    expect(await second.clock.run(newer)).toBe('timeout');
     expect(gate.halfOpen).toBe(0);
   });
 

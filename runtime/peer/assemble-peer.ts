@@ -7,7 +7,7 @@ import { EndpointService } from '../endpoint/endpoint-service.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import { may } from '../group/capability.ts';
 import { type GroupMembership, Groups } from '../group/groups.ts';
-import { WORLD_GROUP } from '../id/group-id.ts';
+import { type GroupId, WORLD_GROUP } from '../id/group-id.ts';
 import { identityFromSeed } from '../id/identity.ts';
 import { type PeerId, shortPeerId } from '../id/peer-id.ts';
 import { MEMBERSHIP_SERVICE } from '../membership/membership-defaults.ts';
@@ -17,8 +17,11 @@ import type { BindForwarder } from '../pipe/bind-forwarder.ts';
 import type { RequestPipe, WaitOptions } from '../pipe/pipe.ts';
 import { Pipes } from '../pipe/pipes.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
+import { PUNCH_PIPE } from '../punch/punch-defaults.ts';
 import { ResolverService } from '../resolver/resolver-service.ts';
+import { RoutedRelays } from '../router/routed-relays.ts';
 import { doubtedMembership } from './doubted-membership.ts';
+import { explainPeer } from './explain-peer.ts';
 import { GroupServices } from './group-services.ts';
 import { HostedPeerSources } from './hosted-peers.ts';
 import { Joining } from './joining.ts';
@@ -63,6 +66,7 @@ export async function assemblePeer(init: PeerInit, parts: readonly PeerPart[]): 
   ];
   const ids = () => groups.list().map(({ group }) => group);
   const routes = new AdvertisedRoutes({ store, clock, groups: ids, otherAddresses });
+  const routed = new RoutedRelays(routes);
   const endpoint = new EndpointService({
     identity,
     clock,
@@ -76,7 +80,7 @@ export async function assemblePeer(init: PeerInit, parts: readonly PeerPart[]): 
   const pipes = new Pipes({
     endpoint,
     routes,
-    relays: routes,
+    relays: routed,
     forwarder: { forward: (...bind) => forwarderOf(running).forward(...bind) },
     groups,
     identity,
@@ -84,6 +88,9 @@ export async function assemblePeer(init: PeerInit, parts: readonly PeerPart[]): 
     clock,
     random,
     crypto,
+    onRelayed: ({ remotePeer, group, name }) => {
+      if (name !== PUNCH_PIPE) punch?.relayed(remotePeer, group);
+    },
     onError: (cause) => peer.notify({ type: 'error', error: handlerError(cause) }),
     ...(limits?.pipe && { limits: limits.pipe }),
   });
@@ -105,8 +112,15 @@ export async function assemblePeer(init: PeerInit, parts: readonly PeerPart[]): 
     onMember: (group, member) => peer.metMember(group, member),
     ...(limits?.neighbours !== undefined && { maxNeighbours: limits.neighbours }),
   });
+  const isRelayed = (other: PeerId, group: GroupId) =>
+    pipes
+      .pathsTo(other)
+      .some((pipe) => pipe.group === group && pipe.name !== PUNCH_PIPE && pipe.path?.type === 'relayed');
   const discovery = new DiscoveryService({ identity, store, clock, random, hostOf });
-  const running: readonly RunningPart[] = parts.map((part) => part({ platform, identity, groups, store, pipes }));
+  const running: readonly RunningPart[] = parts.map((part) =>
+    part({ platform, identity, groups, store, pipes, endpoint, routes, isRelayed }),
+  );
+  const punch = running.find((part) => part.punch)?.punch;
   const onUnavailable = (error: PipevineError) => peer.notify({ type: 'multicast-unavailable', error });
   const localNetwork = init.localDiscovery === false ? undefined : platform.localNetwork;
   const directory = init.localDiscovery === false ? undefined : platform.serviceDirectory;
@@ -135,6 +149,11 @@ export async function assemblePeer(init: PeerInit, parts: readonly PeerPart[]): 
     open: (membership, options) => openAdministrator(membership, { pipes, discovery, groups, store }, options),
     onFailure: (group, error) => peer.notify({ type: 'renewal-failed', group, error }),
   });
+  const advertised = (group: GroupId, other: PeerId) => store.get({ group, kind: 'peer', publisher: other, key: '' });
+  const isMember = (group: GroupId, other: PeerId) =>
+    advertised(group, other) !== undefined || resolver.group(group)?.neighbour(other) !== undefined;
+  const nameOf = (other: PeerId) =>
+    other === identity.id ? name : (ids().flatMap((group) => advertised(group, other)?.name || [])[0] ?? '');
   const seeds = init.seeds ?? [];
   const joining = new Joining({
     name,
@@ -177,6 +196,28 @@ export async function assemblePeer(init: PeerInit, parts: readonly PeerPart[]): 
     local,
     announcer,
     parts: running,
+    explain: (other) =>
+      explainPeer(other, {
+        localPeer: identity.id,
+        hosts,
+        nameOf,
+        endpoint,
+        pipes,
+        routes,
+        addresses: [
+          ['local-network', (of) => local?.addressesOf(of) ?? []],
+          ['remembered', (of) => neighbours.addressesOf(of)],
+          ['rendezvous', (of) => peer.rendezvousAddressesOf(of)],
+          ['advertised', (of) => routes.addressesOf(of)],
+        ],
+        sharedGroups: (of) =>
+          groups
+            .list()
+            .filter(({ group }) => [of, routes.hostOf(of)].some((id) => id !== undefined && isMember(group, id)))
+            .map(({ group, name }) => ({ id: group, name })),
+        ownRelays: (group) => peer.group(group)?.relays().leases ?? [],
+        ...(punch && { punch }),
+      }),
     openGroup: (group) =>
       new GroupServices(group, {
         platform,
@@ -188,7 +229,7 @@ export async function assemblePeer(init: PeerInit, parts: readonly PeerPart[]): 
         resolver,
         discovery,
         parts: running,
-        routes,
+        routes: routed,
         hostOf,
         hosts,
         addressesOf: (other) => routes.addressesOf(other),

@@ -1,6 +1,6 @@
 import type { AdvertisementStore } from '../advertisement/advertisement-store.ts';
 import { decodePeerBody } from '../advertisement/peer-body.ts';
-import { encodeRouteBody } from '../advertisement/route-body.ts';
+import { NEIGHBOURS_KEY } from '../advertisement/route-body.ts';
 import type { DiscoveryService } from '../discovery/discovery-service.ts';
 import type { Endpoint } from '../endpoint/endpoint.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
@@ -19,8 +19,11 @@ import type { Platform } from '../platform/platform.ts';
 import { KnownRelays } from '../relay/known-relays.ts';
 import { RelayClient } from '../relay/relay-client.ts';
 import type { GroupResolver } from '../resolver/resolver.ts';
+import { NeighbourAdvertiser } from '../router/neighbour-advertiser.ts';
+import type { Router } from '../router/router.ts';
 import type { BoundStatus, RelayStatus } from './peer.ts';
 import type { GroupRelay, RunningPart } from './peer-part.ts';
+import { RoutePublisher } from './route-publisher.ts';
 
 export interface GroupRelaysInit {
   readonly group: GroupId;
@@ -31,7 +34,8 @@ export interface GroupRelaysInit {
   readonly resolver: GroupResolver;
   readonly store: AdvertisementStore;
   readonly endpoint: Pick<Endpoint, 'want'>;
-  readonly discovery: Pick<DiscoveryService, 'publish' | 'find' | 'local'>;
+  readonly discovery: Pick<DiscoveryService, 'publish' | 'withdraw' | 'find' | 'local'>;
+  readonly router: Router;
   readonly routes: RelaySource;
   readonly hostOf: (peer: PeerId) => PeerId | undefined;
   readonly parts: readonly RunningPart[];
@@ -49,20 +53,32 @@ export class GroupRelays {
   readonly #client: RelayClient;
   readonly #server: GroupRelay | undefined;
   readonly #mailbox: MailboxClient | undefined;
-  #advertising: Promise<void> | undefined;
-  #unsaid: readonly PeerId[] | undefined;
+  readonly #route: RoutePublisher;
+  readonly #neighbours: RoutePublisher;
+  readonly #advertiser: NeighbourAdvertiser | undefined;
   #closed = false;
 
   constructor(init: GroupRelaysInit) {
     this.#init = init;
-    const { group, platform, parts, routes, hostOf, store } = init;
+    const { group, platform, parts, routes, hostOf, store, router, resolver } = init;
+    this.#route = new RoutePublisher({ ...init, key: '' });
+    this.#neighbours = new RoutePublisher({ ...init, key: NEIGHBOURS_KEY });
     const [serve] = parts.flatMap(({ relay }) => relay ?? []);
     this.#server = serve?.({
-      resolver: init.resolver,
+      resolver,
+      router,
       mayServe: () => this.serving,
       hostOf,
       relaysOf: (peer) => routes.relaysOf(peer, group),
     });
+    this.#advertiser =
+      serve &&
+      new NeighbourAdvertiser({
+        ...platform,
+        resolver,
+        mayServe: () => this.serving,
+        advertise: (relays) => this.#neighbours.publish(relays),
+      });
     this.#client = new RelayClient({
       ...init,
       ...platform,
@@ -98,6 +114,11 @@ export class GroupRelays {
     return { serving: this.serving, leases: this.#client.relays(), clients: this.#server?.clients ?? 0 };
   }
 
+  /** The own credential is another one: it may allow to relay, or not any more. */
+  credentialChanged(): void {
+    this.#advertiser?.look();
+  }
+
   bounds(): readonly Readonly<Record<string, BoundStatus>>[] {
     return [this.#server?.status() ?? {}, this.#mailbox?.status() ?? {}];
   }
@@ -106,33 +127,18 @@ export class GroupRelays {
   async close(): Promise<void> {
     this.#closed = true;
     this.#known.close();
+    this.#advertiser?.close();
     this.#client.close();
     await this.#mailbox?.close();
     await this.#server?.close();
-    await this.#advertising;
+    await Promise.all([this.#route.close(), this.#neighbours.close()]);
   }
 
   /** While there is none, the last ones stay advertised: this peer will be back there, and messages wait for it there. */
   #advertise(relays: readonly PeerId[]): void {
     if (this.#closed) return;
     this.#mailbox?.relaysChanged();
-    if (relays.length === 0) return;
-    this.#unsaid = relays;
-    this.#advertising ??= this.#publish();
-  }
-
-  async #publish(): Promise<void> {
-    const { discovery, group, onError } = this.#init;
-    for (let relays = this.#unsaid; relays !== undefined; relays = this.#unsaid) {
-      this.#unsaid = undefined;
-      try {
-        await discovery.publish({ kind: 'route', group, name: '', body: encodeRouteBody({ relays }) });
-      } catch (error) {
-        if (!(error instanceof PipevineError)) throw error;
-        if (!this.#closed) onError(error);
-      }
-    }
-    this.#advertising = undefined;
+    if (relays.length > 0) this.#route.publish(relays);
   }
 
   async #staticKeyOf(peer: PeerId, options: WaitOptions): Promise<Uint8Array> {
@@ -154,7 +160,7 @@ export class GroupRelays {
     const { routes, discovery, group } = this.#init;
     const known = routes.relaysOf(peer, group);
     if (known.length > 0) return known;
-    const query = { kind: 'route', group, publisher: peer, limit: 1 } as const;
+    const query = { kind: 'route', group, publisher: peer, key: '', limit: 1 } as const;
     for await (const _ of discovery.find(query, { timeoutMs: FIND_TIMEOUT_MS })) break;
     return routes.relaysOf(peer, group);
   }

@@ -11,7 +11,6 @@ import type { Identity } from '../id/identity.ts';
 import type { PeerId } from '../id/peer-id.ts';
 import type { PeerInfoPolicy } from '../peerinfo/peer-info.ts';
 import { type PeerInfoFacts, PeerInfoService } from '../peerinfo/peer-info-service.ts';
-import type { RelaySource } from '../pipe/pipe-paths.ts';
 import type { Pipes } from '../pipe/pipes.ts';
 import type { Timer } from '../platform/clock.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -20,6 +19,8 @@ import { PropagatePipes } from '../propagate/propagate-pipes.ts';
 import { RendezvousClient } from '../rendezvous/rendezvous-client.ts';
 import type { GroupNeighbour } from '../resolver/resolver.ts';
 import type { ResolverService } from '../resolver/resolver-service.ts';
+import type { RoutedRelays } from '../router/routed-relays.ts';
+import { Router } from '../router/router.ts';
 import { GroupThings } from '../thing/group-things.ts';
 import { GroupRelays } from './group-relays.ts';
 import { MemberGroup } from './member-group.ts';
@@ -44,7 +45,7 @@ export interface GroupServicesInit {
   readonly resolver: ResolverService;
   readonly discovery: DiscoveryService;
   readonly parts: readonly RunningPart[];
-  readonly routes: RelaySource;
+  readonly routes: RoutedRelays;
   readonly hostOf: (peer: PeerId) => PeerId | undefined;
   /** Whether this process hosts that peer. */
   readonly hosts: (peer: PeerId) => boolean;
@@ -63,11 +64,13 @@ export class GroupServices {
   readonly #init: GroupServicesInit;
   readonly #publishers: PublisherCheck;
   readonly #rendezvous: RendezvousClient;
+  readonly #router: Router;
   readonly #sync: GroupSync;
   readonly #info: PeerInfoService;
   readonly #propagate: PropagatePipes;
   readonly #things: GroupThings;
   readonly #relays: GroupRelays;
+  readonly #punch: { close(): void } | undefined;
   readonly #unfollow: () => void;
   readonly #introduction: { unsubscribe(): void };
   #recheck: Timer;
@@ -98,16 +101,36 @@ export class GroupServices {
     });
     discovery.openGroup(id, { resolver, publishers: this.#publishers, scope: this.#rendezvous.scope });
     this.#rendezvous.start();
+    this.#router = new Router({
+      group: id,
+      resolver,
+      store,
+      hostOf,
+      clock,
+      receive: (encoded, from) => this.#receiveRoutes(encoded, from),
+      rttOf: (peer) => endpoint.linkTo(peer)?.rttMs,
+    });
+    const routed = init.routes.open(id, this.#router);
+    const unfollowRoutes = discovery.followNeighbours('route', id);
     this.#introduction = resolver.subscribe({
       onOpen: (neighbour) => void this.#askForMembers(neighbour),
       onClosed: () => undefined,
     });
-    this.#unfollow = discovery.followNeighbours('peer', id);
+    const unfollowPeers = discovery.followNeighbours('peer', id);
+    this.#unfollow = () => {
+      unfollowPeers();
+      unfollowRoutes();
+      routed.close();
+    };
     this.#sync = new GroupSync({ groups, resolver, clock, random, crypto });
     this.#info = new PeerInfoService({ resolver, facts: init.facts, policy: init.peerInfo });
     this.#propagate = new PropagatePipes({ identity, resolver, groups, storage, clock, random, crypto });
     this.#things = new GroupThings({ group: id, identity, clock, random, pipes, discovery, hostOf });
-    this.#relays = new GroupRelays({ ...init, group: id, access, resolver });
+    this.#relays = new GroupRelays({ ...init, group: id, access, resolver, router: this.#router });
+    const mayServe = () => this.#relays.serving;
+    this.#punch = init.parts
+      .find(({ punch }) => punch)
+      ?.punch?.openGroup({ group: id, resolver, ...(init.parts.some(({ relay }) => relay) && { mayServe }) });
     this.group = new MemberGroup({
       id,
       identity,
@@ -151,6 +174,7 @@ export class GroupServices {
   /** The own credential is another one: it may allow more, or less. */
   credentialChanged(): void {
     this.#rendezvous.credentialChanged();
+    this.#relays.credentialChanged();
   }
 
   /** Where a rendezvous of the group may be dialled, as other rendezvous say. */
@@ -177,7 +201,9 @@ export class GroupServices {
     this.#unfollow();
     this.group.close();
     await this.#things.close();
+    this.#punch?.close();
     await this.#relays.close();
+    this.#router.close();
     await this.#rendezvous.close();
     this.#sync.close();
     this.#info.close();
@@ -185,6 +211,15 @@ export class GroupServices {
     this.#init.discovery.closeGroup(this.#id);
     this.#publishers.close();
     await this.#init.resolver.closeGroup(this.#id);
+  }
+
+  /** What others have answered to a question for ways: from a neighbour, or over several peers, as if of one's own. */
+  #receiveRoutes(encoded: readonly Uint8Array[], from: PeerId): void {
+    const { resolver, groups, identity, discovery } = this.#init;
+    const credential = groups.membership(this.#id)?.credential;
+    const own = credential && { peer: identity.id, credential };
+    const source = resolver.group(this.#id)?.neighbour(from) ?? own;
+    if (source !== undefined) discovery.receive(this.#id, encoded, source);
   }
 
   /** Whom the neighbour knows, while hardly anybody is known here: a way to others should this neighbour go. */

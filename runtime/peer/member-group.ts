@@ -64,7 +64,7 @@ export interface MemberGroupInit {
 const CONNECT_TIMEOUT_MS = 10_000;
 const LOCATE_TIMEOUT_MS = 2_000;
 /** Services of the group itself, on pipes and on the resolver. */
-const RESERVED = ['resolver', 'thing'];
+const RESERVED = ['resolver', 'thing', 'punch'];
 const RESERVED_HANDLERS = [
   'discovery',
   'rendezvous',
@@ -75,6 +75,8 @@ const RESERVED_HANDLERS = [
   'relay',
   'mailbox',
   'mailbox-deliver',
+  'punch',
+  'route',
 ];
 
 /** One group as a program sees it: every call goes to the service that does it, with the group filled in. */

@@ -23,6 +23,7 @@ import type { GroupServices } from './group-services.ts';
 import type { HostedPeerSources } from './hosted-peers.ts';
 import type { Joining } from './joining.ts';
 import { peerBodyOf } from './member-list.ts';
+import type { PathReport } from './path-report.ts';
 import type {
   BoundStatus,
   CreateGroupInit,
@@ -56,6 +57,7 @@ export interface OverlayPeerInit {
   readonly local: LocalDiscovery | undefined;
   readonly announcer: ServiceAnnouncer | undefined;
   readonly parts: readonly RunningPart[];
+  readonly explain: (peer: PeerId) => PathReport;
   /** Starts what runs in one group. */
   readonly openGroup: (group: GroupId) => GroupServices;
 }
@@ -210,6 +212,7 @@ export class OverlayPeer implements Peer {
   addressesChanged(): void {
     if (this.#closing !== undefined) return;
     for (const group of this.#groups.keys()) this.#advertiseLater(group);
+    for (const { punch } of this.#init.parts) punch?.networkChanged();
     void this.#init.announcer?.update();
   }
 
@@ -227,6 +230,10 @@ export class OverlayPeer implements Peer {
     const addresses = new Set(link?.dialled === true ? [link.remoteAddress] : []);
     for (const address of body?.addresses ?? []) addresses.add(address);
     neighbours.remember(peer, [...addresses], body?.roles.includes('gateway') ?? false);
+  }
+
+  explain(peer: PeerId): PathReport {
+    return this.#init.explain(peer);
   }
 
   status(): PeerStatus {

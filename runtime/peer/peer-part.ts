@@ -1,4 +1,5 @@
 import type { AdvertisementStore } from '../advertisement/advertisement-store.ts';
+import type { Endpoint, RouteSource } from '../endpoint/endpoint.ts';
 import type { CharterContent } from '../group/charter.ts';
 import type { Credential } from '../group/group-access.ts';
 import type { Groups } from '../group/groups.ts';
@@ -12,6 +13,7 @@ import type { LedgerEntry } from '../membership/member-ledger.ts';
 import type { BindForwarder } from '../pipe/bind-forwarder.ts';
 import type { PipeService } from '../pipe/pipe.ts';
 import type { Platform } from '../platform/platform.ts';
+import type { PunchService } from '../punch/punch-service.ts';
 import type { RelayServerInit } from '../relay/relay-server.ts';
 import type { RendezvousClientView, RendezvousPart } from '../rendezvous/rendezvous-part.ts';
 import type { RendezvousServerInit } from '../rendezvous/rendezvous-server.ts';
@@ -25,6 +27,10 @@ export interface PeerPartContext {
   readonly groups: Groups;
   readonly store: AdvertisementStore;
   readonly pipes: PipeService;
+  readonly endpoint: Endpoint;
+  readonly routes: RouteSource;
+  /** Whether a pipe of a program to that peer goes over a relay now. */
+  readonly isRelayed: (peer: PeerId, group: GroupId) => boolean;
 }
 
 export interface InviteOptions {
@@ -58,7 +64,7 @@ export interface GroupRelay {
   close(): Promise<void>;
 }
 
-export interface GroupRelayInit extends Pick<RelayServerInit, 'mayServe' | 'hostOf' | 'relaysOf'> {
+export interface GroupRelayInit extends Pick<RelayServerInit, 'mayServe' | 'hostOf' | 'relaysOf' | 'router'> {
   readonly resolver: GroupResolver;
 }
 
@@ -73,6 +79,8 @@ export interface RunningPart {
   relay?(init: GroupRelayInit): GroupRelay;
   /** Opens one group's mailbox. */
   mailbox?(init: MailboxClientInit): MailboxClient;
+  /** Looks for direct ways to peers that are reached over relays. */
+  readonly punch?: Pick<PunchService, 'openGroup' | 'relayed' | 'networkChanged' | 'report'>;
   /** Whether the peer admits members to any group now; the local network is told. */
   admits?(): boolean;
   status(): Readonly<Record<string, BoundStatus>>;

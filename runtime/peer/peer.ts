@@ -27,6 +27,7 @@ import type { PropagateOptions, ResolverAnswer, ResolverHandler } from '../resol
 import type { ConsumedThing, ExposedThing, Reading, ThingFilter, ThingHandlers, ThingSummary } from '../thing/thing.ts';
 import type { JsonValue, ThingInit } from '../thing/thing-description.ts';
 import type { ThingProvider } from '../thing/thing-server.ts';
+import type { PathReport } from './path-report.ts';
 
 /** A link as `status` shows it. */
 export interface LinkStatus {
@@ -235,6 +236,8 @@ export interface Peer {
   /** Calls `listener` for each notice, until the returned function is called. */
   subscribe(listener: (notice: PeerNotice) => void): () => void;
   status(): PeerStatus;
+  /** How a peer is reached now, and what else was tried. Asks nobody. */
+  explain(peer: PeerId): PathReport;
   /** Says goodbye, closes pipes and links, writes what waits. The platform's storage stays open. Idempotent. */
   close(): Promise<void>;
 }

@@ -67,6 +67,25 @@ beforeEach(async () => {
 });
 
 describe('a pipe by name', () => {
+  it('of kind bidirectional is found as such, and carries messages both ways', async () => {
+    const a = await member('a');
+    const b = await member('b');
+    const priorities: string[] = [];
+    const listening = a.names.listen({ name: 'talk', kind: 'bidirectional', priority: 'bulk' }, (pipe) => {
+      priorities.push(pipe.priority);
+      pipe.receive((message) => pipe.send(bytes(`${text(message)}, too`)));
+    });
+    await clock.run(listening);
+    await clock.runFor(2_000);
+    const pipe = await clock.run(b.names.open({ name: 'talk' }));
+    expect([pipe.kind, priorities]).toEqual(['bidirectional', ['bulk']]);
+    const heard: string[] = [];
+    pipe.receive((message) => void heard.push(text(message)));
+    await send(pipe, 'hello');
+    await clock.runFor(1_000);
+    expect(heard).toEqual(['hello, too']);
+  });
+
   it('is found and bound by the kind that is advertised, and found no more when the listener is closed', async () => {
     const a = await member('a');
     const b = await member('b');

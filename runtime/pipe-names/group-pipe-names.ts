@@ -4,13 +4,14 @@ import { may } from '../group/capability.ts';
 import { type PeerId, shortPeerId } from '../id/peer-id.ts';
 import type { PeerGroup } from '../peer/peer.ts';
 import { requirePipeName } from '../pipe/listeners.ts';
-import type { Pipe, PipeKind, RequestHandler, WaitOptions } from '../pipe/pipe.ts';
+import type { Pipe, PipeKind, PipePriority, RequestHandler, WaitOptions } from '../pipe/pipe.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
 import type { PropagatePipe } from '../propagate/propagate-pipe.ts';
 import { type BoundEnd, pipeEnd, requestEnd } from './bound-end.ts';
 import type {
   FoundPipe,
+  ListenedPipeKind,
   NamedListener,
   NamedPipe,
   NamedPipeKind,
@@ -40,6 +41,7 @@ interface Listed {
   uses: number;
 }
 
+type ConnectOptions = WaitOptions & { readonly priority?: PipePriority };
 type OnMessage = (message: Uint8Array) => void | Promise<void>;
 
 /** The names of one group's pipes. */
@@ -53,12 +55,13 @@ export class GroupPipeNames implements NamedPipes {
   }
 
   async listen(
-    { name, kind = 'secure' }: { readonly name: string; readonly kind?: 'unicast' | 'reliable' | 'secure' },
+    init: { readonly name: string; readonly kind?: ListenedPipeKind; readonly priority?: PipePriority },
     onPipe: (pipe: Pipe) => void,
   ): Promise<NamedListener> {
+    const { name, kind = 'secure', priority = 'normal' } = init;
     this.#checkMayPublish(name);
     this.#checkRoom(name, kind);
-    const listener = this.#init.group.listen({ name, kinds: [kind] }, onPipe);
+    const listener = this.#init.group.listen({ name, kinds: [kind], priority }, onPipe);
     return this.#announced(name, kind, () => listener.close());
   }
 
@@ -135,9 +138,10 @@ export class GroupPipeNames implements NamedPipes {
     init: OpenPipeInit,
     former: PeerId | undefined,
     onMessage: OnMessage,
-    options: WaitOptions,
+    wait: WaitOptions,
   ): Promise<BoundEnd> {
-    const { name } = init;
+    const { name, priority } = init;
+    const options: ConnectOptions = { ...wait, ...(priority !== undefined && { priority }) };
     const found: FoundPipe[] = [];
     const search = { name, ...(init.peer && { peer: init.peer }), ...(init.kind && { kind: init.kind }) };
     if (init.peer === undefined || init.kind === undefined) {
@@ -165,7 +169,7 @@ export class GroupPipeNames implements NamedPipes {
     candidates: readonly { readonly peer: PeerId; readonly kind: PipeKind }[],
     former: PeerId | undefined,
     onMessage: OnMessage,
-    options: WaitOptions,
+    options: ConnectOptions,
   ): Promise<BoundEnd> {
     const before = candidates.find(({ peer }) => peer === former);
     if (before !== undefined) {
@@ -197,7 +201,7 @@ export class GroupPipeNames implements NamedPipes {
     peer: PeerId,
     kind: PipeKind,
     onMessage: OnMessage,
-    options: WaitOptions,
+    options: ConnectOptions,
   ): Promise<BoundEnd> {
     const { group } = this.#init;
     return kind === 'request'

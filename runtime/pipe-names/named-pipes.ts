@@ -1,11 +1,14 @@
 import type { PipevineError } from '../error/pipevine-error.ts';
 import type { PeerId } from '../id/peer-id.ts';
-import type { Pipe, PipeKind, RequestHandler, WaitOptions } from '../pipe/pipe.ts';
+import type { Pipe, PipeKind, PipePriority, RequestHandler, WaitOptions } from '../pipe/pipe.ts';
 import type { PropagatePipe } from '../propagate/propagate-pipe.ts';
 
 /** Kinds of pipes that have names in a group. */
-export const NAMED_PIPE_KINDS = ['unicast', 'reliable', 'secure', 'request', 'propagate'] as const;
+export const NAMED_PIPE_KINDS = ['unicast', 'reliable', 'secure', 'bidirectional', 'request', 'propagate'] as const;
 export type NamedPipeKind = PipeKind | 'propagate';
+
+/** Kinds whose pipes are accepted one by one. */
+export type ListenedPipeKind = Exclude<PipeKind, 'request'>;
 
 /** Somebody listens under a name, says its advertisement. */
 export interface FoundPipe {
@@ -26,6 +29,8 @@ export interface OpenPipeInit extends WaitOptions {
   readonly peer?: PeerId;
   /** Default: as advertised; `secure` where nothing is. Propagate pipes are opened by `propagate`. */
   readonly kind?: PipeKind;
+  /** Of what this end sends; default normal, for request pipes control. */
+  readonly priority?: PipePriority;
   /** Whether the name is found and bound anew when the listener is gone; default true. */
   readonly keep?: boolean;
   readonly onNotice?: (notice: NamedPipeNotice) => void;
@@ -74,7 +79,7 @@ export interface NamedPipes {
    * `publish`, `busy`, `invalid-argument`, `overloaded`.
    */
   listen(
-    init: { readonly name: string; readonly kind?: 'unicast' | 'reliable' | 'secure' },
+    init: { readonly name: string; readonly kind?: ListenedPipeKind; readonly priority?: PipePriority },
     onPipe: (pipe: Pipe) => void,
   ): Promise<NamedListener>;
   serve(init: { readonly name: string }, handler: RequestHandler): Promise<NamedListener>;

@@ -28,6 +28,8 @@ export interface BindAttemptInit {
   readonly windowBytes: number;
   /** The neighbour is asked to forward. */
   readonly relayed: boolean;
+  /** All relays on the way, where they are named; the first is the neighbour. */
+  readonly relays?: readonly PeerId[] | undefined;
   /** Makes the pipe, attached to the binding. Called once at most, instead of `onFailed`. */
   readonly onBound: (bound: BoundPipe) => BoundEnd;
   /** `linkLost`: try again over another link. */
@@ -74,6 +76,7 @@ export class BindAttempt implements BindingOwner {
       handshake === undefined ? { type: 'link' } : { type: 'new', message: handshake.begin() },
     );
     this.#binding = new Binding(init.port, init.clock, this, init.relayed);
+    this.#binding.relays = init.relays;
     this.#binding.sendRepeatedly({
       type: FrameType.bind,
       channel: this.#binding.channel,
@@ -81,7 +84,7 @@ export class BindAttempt implements BindingOwner {
       next: 0,
       limit: windowBytes,
       credential: isOwn ? EMPTY : credential,
-      session: init.relayed ? askingForRelay(session, init.port.link.maxPayloadBytes) : session,
+      session: init.relayed ? askingForRelay(session, init.port.link.maxPayloadBytes, init.relays?.slice(1)) : session,
     });
   }
 
@@ -122,6 +125,8 @@ export class BindAttempt implements BindingOwner {
   }
 
   onLinkClosed(error: PipevineError | undefined): void {
+    // The link is there: a relay says that it cannot pass on, and which it is.
+    if (this.#init.relayed && error !== undefined && !this.#init.port.closed) return this.#fail(error, false);
     const peer = shortPeerId(this.#init.port.link.remotePeer);
     const why = error === undefined ? 'it was closed' : error.message;
     this.#fail(new PipevineError('unreachable', `The link to ${peer} went down while binding: ${why}`), true);

@@ -1,11 +1,14 @@
 import type { PipevineError } from '../error/pipevine-error.ts';
+import type { PeerId } from '../id/peer-id.ts';
 import { DONE, errorFromWire, reasonForWire } from '../link/wire-error.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
 import type { AckFrame, BindFrame, BoundFrame, ConfirmFrame, ControlFrame, UnbindFrame } from '../wire/frame.ts';
 import { FrameType } from '../wire/frame.ts';
+import type { BulkWindow } from './bulk-window.ts';
 import type { FrameCarrier, PumpResult } from './frame-carrier.ts';
 import type { ChannelFrame, ChannelUser, LinkPort } from './link-port.ts';
-import { REPEAT_FIRST_MS, REPEAT_MAX_MS, UNBIND_REPEATS } from './pipe-defaults.ts';
+import type { PipePriority } from './pipe.ts';
+import { FAREWELLS, REPEAT_FIRST_MS, REPEAT_MAX_MS, UNBIND_REPEATS } from './pipe-defaults.ts';
 import type { RelayedPath } from './relayed-path.ts';
 
 /** What a binding tells whoever it is for: an attempt to bind first, the pipe later. */
@@ -33,6 +36,9 @@ export class Binding implements ChannelUser, FrameCarrier {
   readonly port: LinkPort;
   readonly channel: number;
   waiting = false;
+  /** The relays on the way, where the binder has named them. */
+  relays: readonly PeerId[] | undefined;
+  window: BulkWindow | undefined;
   readonly #clock: Clock;
   #owner: BindingOwner;
   #remoteChannel: number | undefined;
@@ -47,6 +53,10 @@ export class Binding implements ChannelUser, FrameCarrier {
   #maxPayloadBytes: number;
   #relayed: boolean;
   #pipe = '';
+  /** Tells the other side that this one is done, once its channel is known. */
+  #part = (): void => {};
+  #priority: PipePriority = 'normal';
+  #bulkWindow: BulkWindow | undefined;
 
   /** Takes a channel of the port, which must not be full. `relayed`: the neighbour is a relay, and forwards. */
   constructor(port: LinkPort, clock: Clock, owner: BindingOwner, relayed: boolean) {
@@ -83,6 +93,19 @@ export class Binding implements ChannelUser, FrameCarrier {
     this.#relayed = path !== undefined;
     this.#ordered = link.ordered && path === undefined;
     this.#maxPayloadBytes = Math.min(link.maxPayloadBytes, path?.maxPayloadBytes ?? Infinity);
+  }
+
+  get priority(): PipePriority {
+    return this.#priority;
+  }
+
+  /** After `takePath`, and before a sender uses it. */
+  set priority(priority: PipePriority) {
+    this.#priority = priority;
+    this.window = undefined;
+    if (priority !== 'bulk' || this.port.isLoopback) return;
+    this.#bulkWindow ??= this.#relayed ? this.port.newRelayedWindow() : this.port.bulkWindow;
+    this.window = this.#bulkWindow;
   }
 
   get isBound(): boolean {
@@ -183,7 +206,7 @@ export class Binding implements ChannelUser, FrameCarrier {
       // An answer to a BIND that was given up meanwhile: now it is known on which channel to say so.
       if (frame.type === FrameType.bound && this.#remoteChannel === undefined) {
         this.#remoteChannel = frame.ownChannel;
-        this.#sayUnbind('aborted', 'The binder did not wait any longer.');
+        this.#part();
       }
       return;
     }
@@ -216,14 +239,24 @@ export class Binding implements ChannelUser, FrameCarrier {
     if (wasBound) this.#owner.onLinkClosed(error);
   }
 
-  /** This side is done with the binding; the owner hears nothing more. */
-  unbind(code: string, reason: string): void {
+  /**
+   * This side is done with the binding; the owner hears nothing more. `farewell`, for the channel that it is given, is said
+   * first where a relay forwards, and again until the other end has ended it, too: UNBIND of a relay says nothing about
+   * the pipe.
+   */
+  unbind(code: string, reason: string, farewell?: (channel: number) => ControlFrame): void {
     if (this.#phase !== 'bound') return;
     this.#phase = 'ending';
+    this.#part = () => {
+      this.stopRepeating();
+      const unbind = (): void => this.#sayUnbind(code, reason);
+      if (farewell === undefined || !this.#relayed || this.#remoteChannel === undefined) return unbind();
+      this.#sayFarewell(farewell(this.#remoteChannel), FAREWELLS, REPEAT_FIRST_MS, unbind);
+    };
     this.settled();
-    this.stopRepeating();
     if (this.port.closed) this.#over();
-    else if (this.#remoteChannel !== undefined) this.#sayUnbind(code, reason);
+    // Before the answer to BIND: it is still asked for, a few times, since without it neither side could give its channel back.
+    else if (this.#remoteChannel !== undefined) this.#part();
   }
 
   #onUnbind(frame: UnbindFrame): void {
@@ -239,6 +272,14 @@ export class Binding implements ChannelUser, FrameCarrier {
     if (!wasBound) return;
     if (hasMoved) this.#owner.onLinkClosed(error);
     else this.#owner.onUnbind(error);
+  }
+
+  #sayFarewell(frame: ControlFrame, times: number, delayMs: number, onSaid: () => void): void {
+    if (this.port.closed) return;
+    if (times === 0) return onSaid();
+    this.port.send(frame);
+    const timer = this.#clock.setTimer(delayMs, () => this.#sayFarewell(frame, times - 1, 2 * delayMs, onSaid));
+    this.#repeat = { frame, timer };
   }
 
   #sayUnbind(code: string, reason: string): void {

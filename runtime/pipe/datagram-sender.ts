@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../platform/clock.ts';
+import type { BulkFlight, BulkWindow } from './bulk-window.ts';
 import { CongestionControl } from './congestion-control.ts';
 import type { Acknowledgement, FrameCarrier, FrameSender, PumpResult } from './frame-carrier.ts';
 import type { Credit } from './ordered-sender.ts';
@@ -32,6 +33,8 @@ interface Flight {
   readonly cost: number;
   /** Sent before: its acknowledgement may be for the earlier time, and measures nothing. */
   readonly again: boolean;
+  /** Of a bulk pipe. */
+  readonly bulk: { readonly window: BulkWindow; readonly mark: BulkFlight } | undefined;
 }
 
 /** Over a link that loses and reorders: numbers every frame, detects losses, sends again (RFC 9002), within congestion control. */
@@ -99,6 +102,12 @@ export class DatagramSender implements FrameSender {
         result = 'turn';
         break;
       }
+      const { window } = this.#carrier;
+      if (window?.hasRoom === false && this.#probeBytes <= 0) {
+        window.wait(this.#carrier);
+        result = 'credit';
+        break;
+      }
       if (!this.#congestion.hasRoom && this.#probeBytes <= 0) {
         this.#wasLimited = true;
         result = 'credit';
@@ -124,11 +133,13 @@ export class DatagramSender implements FrameSender {
     const now = this.#clock.monotonicMs();
     this.#armedMs = now;
     let newest: Flight | undefined;
+    const arrived: Flight[] = [];
     for (const [sequence, flight] of this.#flights) {
       // Frames are few: the congestion window bounds them.
       if (sequence >= acknowledgement.next && !covers(acknowledgement.ranges, sequence)) continue;
       this.#flights.delete(sequence);
       this.#congestion.onAcknowledged(flight.cost, flight.sentMs, this.#wasLimited);
+      if (flight.bulk !== undefined) arrived.push(flight);
       if (sequence >= acknowledgement.next) this.#received.add(sequence);
       if (newest === undefined || flight.packet >= newest.packet) newest = flight;
     }
@@ -149,12 +160,19 @@ export class DatagramSender implements FrameSender {
     }
     this.#detectLosses(now);
     this.#setTimer();
+    // Last: others may send in it.
+    const last = arrived.at(-1);
+    const cost = arrived.reduce((sum, flight) => sum + flight.cost, 0);
+    last?.bulk?.window.delivered(cost, last.again ? undefined : last.bulk.mark);
   }
 
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#paceTimer?.cancel();
+    const left = [...this.#flights.values()];
+    this.#flights.clear();
+    forget(left);
   }
 
   #nextToSend(): number | undefined {
@@ -178,7 +196,10 @@ export class DatagramSender implements FrameSender {
     this.#markTurn();
     this.#probeBytes -= cost;
     this.#armedMs = this.#clock.monotonicMs();
-    this.#flights.set(sequence, { packet: this.#packet, sentMs: this.#armedMs, cost, again });
+    const { window } = this.#carrier;
+    window?.sent(cost);
+    const bulk = window && { window, mark: window.flight() };
+    this.#flights.set(sequence, { packet: this.#packet, sentMs: this.#armedMs, cost, again, bulk });
     this.#congestion.onSent(cost);
     this.#pacer.onSent(cost);
     this.#carrier.sendData(payload, sequence, this.#buffer.more(sequence));
@@ -218,10 +239,12 @@ export class DatagramSender implements FrameSender {
     this.#packetBytes = 0;
   }
 
-  #detectLosses(now: number): void {
+  /** Whether there were any. */
+  #detectLosses(now: number): boolean {
     const before = now - this.#roundTrip.lossDelayMs + ROUNDING_MS;
     let bytes = 0;
     let lastSentMs = 0;
+    const gone: Flight[] = [];
     for (const [sequence, flight] of this.#flights) {
       if (flight.packet >= this.#largestAcknowledged) break;
       const overtaken = flight.packet <= this.#largestAcknowledged - PACKET_THRESHOLD;
@@ -229,11 +252,14 @@ export class DatagramSender implements FrameSender {
       this.#flights.delete(sequence);
       this.#lost.push(sequence);
       bytes += flight.cost;
+      gone.push(flight);
       lastSentMs = Math.max(lastSentMs, flight.sentMs);
     }
-    if (bytes === 0) return;
+    if (bytes === 0) return false;
     this.#congestion.onLost(bytes, lastSentMs, now);
     this.#lost.sort((a, b) => a - b);
+    forget(gone);
+    return true;
   }
 
   #setTimer(): void {
@@ -260,9 +286,7 @@ export class DatagramSender implements FrameSender {
 
   #onTimer(): void {
     const now = this.#clock.monotonicMs();
-    const before = this.#flights.size;
-    this.#detectLosses(now);
-    if (this.#flights.size === before) this.#probe();
+    if (!this.#detectLosses(now)) this.#probe();
     if (this.pump(Infinity) === 'link') this.#carrier.wantTurn();
   }
 
@@ -278,9 +302,11 @@ export class DatagramSender implements FrameSender {
       return;
     }
     let bytes = 0;
+    const gone: Flight[] = [];
     for (const [sequence, flight] of this.#flights) {
       if (bytes > 0 && bytes + flight.cost > this.#carrier.maxPayloadBytes) break;
       bytes += flight.cost;
+      gone.push(flight);
       this.#flights.delete(sequence);
       this.#lost.push(sequence);
       // Not a sign of congestion by itself.
@@ -289,11 +315,17 @@ export class DatagramSender implements FrameSender {
     this.#lost.sort((a, b) => a - b);
     this.#probeBytes = Math.max(bytes, 1);
     if (this.#probes === PERSISTENT_TIMEOUTS * PROBES_A_TIMEOUT) this.#congestion.onPersistentCongestion();
+    forget(gone);
   }
 
   #costOf(sequence: number): number {
     return this.#buffer.payload(sequence).length + FRAME_COST_BYTES;
   }
+}
+
+/** Others may send in it: to be called last. */
+function forget(flights: readonly Flight[]): void {
+  for (const { bulk, cost } of flights) bulk?.window.forget(cost);
 }
 
 function covers(ranges: readonly (readonly [number, number])[], sequence: number): boolean {

@@ -1,3 +1,5 @@
+import type { BulkWindow } from './bulk-window.ts';
+
 /** What carries the frames of one pipe for now: its channel on a link. */
 export interface FrameCarrier {
   /** Whether frames come in order and none is lost. */
@@ -5,6 +7,8 @@ export interface FrameCarrier {
   readonly maxPayloadBytes: number;
   /** The link asks everyone to wait. */
   readonly blocked: boolean;
+  /** What bulk pipes may have under way; undefined for pipes of other priorities. */
+  readonly window: BulkWindow | undefined;
   sendData(payload: Uint8Array, sequence: number | undefined, more: boolean): void;
   /** Asks for a call of the pipe's `pump` when it is its turn. */
   wantTurn(): void;

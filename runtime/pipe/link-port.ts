@@ -3,10 +3,13 @@ import type { Link, LinkHandler } from '../link/link.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
 import type { AckFrame, BindFrame, BoundFrame, ConfirmFrame, ControlFrame, UnbindFrame } from '../wire/frame.ts';
 import { FrameType } from '../wire/frame.ts';
+import { BulkWindow } from './bulk-window.ts';
 import { ChannelTable } from './channel-table.ts';
 import type { PumpResult } from './frame-carrier.ts';
+import type { PipePriority } from './pipe.ts';
 import { ACK_DELAY_MS, type PipeLimits, TURN_BYTES } from './pipe-defaults.ts';
 import { ReceiveBudget } from './receive-budget.ts';
+import { TurnRing } from './turn-ring.ts';
 
 /** A frame for one channel. */
 export type ChannelFrame = AckFrame | BoundFrame | ConfirmFrame | UnbindFrame;
@@ -15,6 +18,8 @@ export type ChannelFrame = AckFrame | BoundFrame | ConfirmFrame | UnbindFrame;
 export interface ChannelUser {
   /** Whether it is in the ring of those that wait for the link. Kept by the port. */
   waiting: boolean;
+  /** When it is its turn; default normal. */
+  readonly priority?: PipePriority;
   onData(payload: Uint8Array, sequence: number | undefined, more: boolean): void;
   onFrame(frame: ChannelFrame): void;
   /** The record that brought frames has ended: acknowledge what should be now. Returns whether the rest may wait a little. */
@@ -50,7 +55,8 @@ export class LinkPort implements LinkHandler {
   readonly #init: LinkPortInit;
   /** Channels by the number on which their other side receives, for those that the other side bound. */
   readonly #accepted = new Map<number, ChannelUser>();
-  #ring: ChannelUser[] = [];
+  readonly #ring = new TurnRing<ChannelUser>();
+  #bulkWindow: BulkWindow | undefined;
   #touched: ChannelUser[] = [];
   #delayed = new Set<ChannelUser>();
   #ackTimer: Timer | undefined;
@@ -111,19 +117,13 @@ export class LinkPort implements LinkHandler {
 
   onWritable(): void {
     this.blocked = false;
-    while (this.#ring.length > 0 && !this.blocked) {
-      const user = this.#ring.shift();
-      if (user === undefined) return;
-      user.waiting = false;
-      const result = user.pump(TURN_BYTES);
-      if (result === 'turn' || result === 'link') this.wantTurn(user);
-    }
+    this.giveTurns();
   }
 
   onClosed(error?: PipevineError): void {
     this.#closed = true;
     this.#ackTimer?.cancel();
-    this.#ring = [];
+    this.#ring.clear();
     this.#touched = [];
     this.#delayed.clear();
     const users = this.channels.users();
@@ -145,7 +145,33 @@ export class LinkPort implements LinkHandler {
   wantTurn(user: ChannelUser): void {
     if (user.waiting) return;
     user.waiting = true;
-    this.#ring.push(user);
+    this.#ring.push(user, user.priority ?? 'normal');
+  }
+
+  /** Lets those that wait send, one after the other, until the link asks to wait. */
+  giveTurns(): void {
+    while (!this.blocked && !this.#closed) {
+      const user = this.#ring.shift();
+      if (user === undefined) return;
+      user.waiting = false;
+      const result = user.pump(TURN_BYTES);
+      if (result === 'turn' || result === 'link') this.wantTurn(user);
+    }
+  }
+
+  /** What the bulk pipes to this neighbour share. */
+  get bulkWindow(): BulkWindow {
+    this.#bulkWindow ??= this.#newBulkWindow(() => this.link.rttMs);
+    return this.#bulkWindow;
+  }
+
+  /** One for a path that goes on beyond this link: what is delivered there says nothing of the link, nor the other way round. */
+  newRelayedWindow(): BulkWindow {
+    return this.#newBulkWindow(() => undefined);
+  }
+
+  #newBulkWindow(rttMs: () => number | undefined): BulkWindow {
+    return new BulkWindow({ clock: this.#init.clock, rttMs, onRoom: () => this.giveTurns() });
   }
 
   accepted(remoteChannel: number): ChannelUser | undefined {

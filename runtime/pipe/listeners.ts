@@ -1,13 +1,14 @@
 import { PipevineError } from '../error/pipevine-error.ts';
 import type { Capability } from '../group/capability.ts';
 import { type GroupId, shortGroupId } from '../id/group-id.ts';
-import type { ListenInit, Pipe, PipeKind, PipeListener } from './pipe.ts';
+import type { ListenInit, Pipe, PipeKind, PipeListener, PipePriority } from './pipe.ts';
 import { MAX_NAME_BYTES } from './pipe-defaults.ts';
 
 /** One name under which pipes are accepted. */
 export interface Listener {
   readonly kinds: readonly PipeKind[] | undefined;
   readonly capability: Capability | undefined;
+  readonly priority: PipePriority | undefined;
   readonly onPipe: (pipe: Pipe) => void;
 }
 
@@ -30,7 +31,7 @@ export class Listeners {
         `Somebody listens for "${init.name}" in group ${shortGroupId(init.group)} already (scope ${scope}); close that listener first.`,
       );
     }
-    const listener: Listener = { kinds: init.kinds, capability: init.capability, onPipe };
+    const listener: Listener = { kinds: init.kinds, capability: init.capability, priority: init.priority, onPipe };
     this.#listeners.set(key, listener);
     return {
       close: () => {

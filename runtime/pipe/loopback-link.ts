@@ -73,6 +73,8 @@ export class LoopbackLink implements Link {
     return this.#push({ frame }, 0);
   }
 
+  doubt(): void {}
+
   close(): void {
     for (const end of [this, this.#other]) {
       if (end === undefined || end.#closed) continue;

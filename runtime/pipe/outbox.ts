@@ -1,5 +1,6 @@
 import { PipevineError } from '../error/pipevine-error.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { BulkWindow } from './bulk-window.ts';
 import { DatagramSender } from './datagram-sender.ts';
 import type { Acknowledgement, FrameCarrier, FrameSender, PumpResult } from './frame-carrier.ts';
 import { OrderedSender } from './ordered-sender.ts';
@@ -19,6 +20,8 @@ export class Outbox {
   readonly #buffer = new SendBuffer();
   readonly #credit = { limit: 0 };
   #maxFrameBytes: number;
+  #carrier: FrameCarrier | undefined;
+  #window: BulkWindow | undefined;
   #sender: FrameSender | undefined;
   #sentTo = 0;
 
@@ -41,8 +44,10 @@ export class Outbox {
     return this.#sender !== undefined && this.#sender.sentTo > this.#buffer.first;
   }
 
-  get maxFrameBytes(): number {
-    return this.#maxFrameBytes;
+  /** Largest payload of a frame that is queued now: what the link takes, or less for a bulk pipe on a slow path. */
+  get frameBytes(): number {
+    const window = this.#window;
+    return window === undefined ? this.#maxFrameBytes : Math.min(this.#maxFrameBytes, window.frameBytes);
   }
 
   /** Whether something of so much cost may be queued: when it fits, or when half of the buffer is free. */
@@ -58,14 +63,14 @@ export class Outbox {
   /** Queues a payload, copied, and sends what may go at once. */
   push(payload: Uint8Array): void {
     const first = this.#buffer.next;
-    this.#buffer.append(payload, this.#maxFrameBytes);
+    this.#buffer.append(payload, this.frameBytes);
     this.#sender?.queued(payload, first);
   }
 
   /** The same for a payload that nobody else changes from now on. */
   pushOwned(payload: Uint8Array): void {
     const first = this.#buffer.next;
-    this.#buffer.appendOwned(payload, this.#maxFrameBytes);
+    this.#buffer.appendOwned(payload, this.frameBytes);
     this.#sender?.queued(payload, first);
   }
 
@@ -87,6 +92,8 @@ export class Outbox {
     this.#sentTo = next;
     if (carrier.maxPayloadBytes < this.#maxFrameBytes) this.#buffer.resplit(carrier.maxPayloadBytes);
     this.#maxFrameBytes = carrier.maxPayloadBytes;
+    this.#carrier = carrier;
+    this.#window = carrier.window;
     this.#sender = carrier.ordered
       ? new OrderedSender(this.#buffer, carrier, this.#credit)
       : new DatagramSender(this.#buffer, carrier, this.#credit, this.#init.clock);
@@ -95,12 +102,17 @@ export class Outbox {
 
   unbind(): void {
     if (this.#sender === undefined) return;
-    this.#sentTo = Math.max(this.#sentTo, this.#sender.sentTo);
-    this.#sender.stop();
+    const sender = this.#sender;
+    this.#sentTo = Math.max(this.#sentTo, sender.sentTo);
     this.#sender = undefined;
+    this.#carrier = undefined;
+    this.#window = undefined;
+    sender.stop();
   }
 
+  /** The carrier's window may have changed. */
   pump(turnBytes: number): PumpResult {
+    this.#window = this.#carrier?.window;
     return this.#sender?.pump(turnBytes) ?? 'idle';
   }
 

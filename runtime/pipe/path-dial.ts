@@ -6,8 +6,7 @@ import type { Link } from '../link/link.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
 import type { WaitOptions } from './pipe.ts';
 import { RELAY_STAGGER_MS } from './pipe-defaults.ts';
-import type { PipePath } from './pipe-path.ts';
-import type { PipePaths } from './pipe-paths.ts';
+import { type PipePaths, pathKey, type RoutedPath } from './pipe-paths.ts';
 
 export interface PathDialInit {
   readonly endpoint: Pick<Endpoint, 'connect'>;
@@ -16,54 +15,68 @@ export interface PathDialInit {
 }
 
 /** A way to a peer, and the link that it begins with. */
-export interface OpenPath extends PipePath {
+export interface OpenPath extends RoutedPath {
   readonly link: Link;
 }
 
 /**
  * Finds a way to a peer: over a link that is up, else by dialling the peer or its host, and a little later beside that
- * over a relay, linked ones first. `refused` are relays that need not be asked again. Rejects as `Endpoint.connect` does
- * for the peer itself: that says most.
+ * over relays, linked ones first. Where none of these is known to lead to the peer, others are asked from the start.
+ * `refused` are ways, by `pathKey`, that need not be asked again. Rejects as `Endpoint.connect` does for the
+ * peer itself: that says most.
  */
 export async function dialPath(
   init: PathDialInit,
-  to: { readonly peer: PeerId; readonly group: GroupId; readonly refused: ReadonlySet<PeerId> },
+  to: { readonly peer: PeerId; readonly group: GroupId; readonly refused: ReadonlySet<string> },
   options: WaitOptions,
 ): Promise<OpenPath> {
   const { endpoint, clock, paths } = init;
   const direct = paths.direct(to.peer);
-  const relays = paths.relays(to.peer, to.group).filter((relay) => !to.refused.has(relay));
-  if (paths.isLinked(direct.via) || relays.length === 0) {
+  const begun = new Set<string>();
+  /** Ways that were not begun yet, linked ones first. */
+  const left = (): RoutedPath[] =>
+    paths
+      .relayed(to.peer, to.group)
+      .filter((path) => !to.refused.has(pathKey(path)) && !begun.has(pathKey(path)))
+      .sort((a, b) => Number(paths.isLinked(b.via)) - Number(paths.isLinked(a.via)));
+  const seeks = paths.wantsRoutes(to.peer, to.group);
+  if (paths.isLinked(direct.via) || (left().length === 0 && !seeks)) {
     return { ...direct, link: await endpoint.connect(direct.via, options) };
   }
-  relays.sort((a, b) => Number(paths.isLinked(b)) - Number(paths.isLinked(a)));
   const over = new AbortController();
   const signal = options.signal === undefined ? over.signal : AbortSignal.any([options.signal, over.signal]);
   let timer: Timer | undefined;
   const found = new Promise<OpenPath>((resolve, reject) => {
-    const next: PipePath[] = relays.map((via) => ({ via, type: 'relayed' }));
     let pending = 0;
     let directError: unknown;
-    const start = (path: PipePath): void => {
+    const ended = (error: unknown): void => {
+      pending--;
+      if (!over.signal.aborted) more();
+      if (pending === 0) reject(directError ?? error);
+    };
+    const start = (path: RoutedPath): void => {
       pending++;
+      begun.add(pathKey(path));
       endpoint.connect(path.via, { ...options, signal }).then(
         (link) => resolve({ ...path, link }),
         (error: unknown) => {
-          pending--;
           if (path === direct) directError = error;
-          if (!over.signal.aborted) more();
-          if (pending === 0) reject(directError ?? error);
+          ended(error);
         },
       );
     };
     const more = (): void => {
       timer?.cancel();
-      const path = next.shift();
+      const [path] = left();
       if (path === undefined) return;
       start(path);
       timer = clock.setTimer(RELAY_STAGGER_MS, more);
     };
     start(direct);
+    if (seeks) {
+      pending++;
+      void paths.seek(to.peer, to.group, signal).then(() => ended(directError));
+    }
     timer = clock.setTimer(RELAY_STAGGER_MS, more);
   });
   try {

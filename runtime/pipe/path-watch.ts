@@ -12,33 +12,41 @@ export interface PathWatchInit {
 /** Notices that what a relay was given is not acknowledged by the peer at the other end. */
 export class PathWatch {
   readonly #init: PathWatchInit;
-  #heard = false;
+  /** Since when nothing has been heard while something waited. */
+  #sinceMs = 0;
   #timer: Timer | undefined;
 
   constructor(init: PathWatchInit) {
     this.#init = init;
   }
 
-  /** Something is on its way, perhaps. */
+  /** Something is on its way, perhaps; or nothing any more. */
   sent(): void {
-    if (this.#timer !== undefined || !this.#init.isWaiting()) return;
-    this.#heard = false;
-    this.#timer = this.#init.clock.setTimer(this.#init.silenceMs, () => {
-      this.#timer = undefined;
-      if (!this.#init.isWaiting()) return;
-      if (this.#heard) this.sent();
-      else this.#init.onSilence();
-    });
+    if (!this.#init.isWaiting()) return this.stop();
+    if (this.#timer !== undefined) return;
+    this.#sinceMs = this.#init.clock.monotonicMs();
+    this.#wait();
   }
 
   /** The other end has said something that only it can say. */
   heard(): void {
-    this.#heard = true;
+    this.#sinceMs = this.#init.clock.monotonicMs();
   }
 
   /** The pipe has left this path. */
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+  }
+
+  #wait(): void {
+    const { clock, silenceMs, isWaiting, onSilence } = this.#init;
+    const leftMs = this.#sinceMs + silenceMs - clock.monotonicMs();
+    this.#timer = clock.setTimer(leftMs, () => {
+      this.#timer = undefined;
+      if (!isWaiting()) return;
+      if (this.#sinceMs + silenceMs > clock.monotonicMs()) this.#wait();
+      else onSilence();
+    });
   }
 }

@@ -14,7 +14,7 @@ import { Binding, type BindingOwner } from './binding.ts';
 import type { PumpResult } from './frame-carrier.ts';
 import type { LinkPort } from './link-port.ts';
 import type { Listener, Listeners } from './listeners.ts';
-import type { Pipe } from './pipe.ts';
+import type { Pipe, PipePriority } from './pipe.ts';
 import { CONFIRM_TIMEOUT_MS, MIN_WINDOW_BYTES, type PipeLimits } from './pipe-defaults.ts';
 import type { PipeEnd } from './pipe-end.ts';
 import { PipeHandshake } from './pipe-handshake.ts';
@@ -35,6 +35,7 @@ export interface AcceptedPipe {
   readonly credential: Credential | undefined;
   readonly session: PipeSession | undefined;
   readonly windowBytes: number;
+  readonly priority: PipePriority | undefined;
 }
 
 export interface PipeAcceptorInit {
@@ -164,7 +165,7 @@ export class PipeAcceptor {
     if (!registry.hasRoom()) throw new PipevineError('overloaded', `This peer has ${registry.limit} pipes, its limit.`);
     const listener = listeners.find(target === own.id ? 'own' : 'hosted', group, frame.name);
     const kind = kindOfCode(frame.kind);
-    const nobody: Listener = { kinds: [], capability: undefined, onPipe: () => {} };
+    const nobody: Listener = { kinds: [], capability: undefined, priority: undefined, onPipe: () => {} };
     const isKind = listener?.kinds === undefined || listener.kinds.includes(kind);
     const request = { ...arrival, identity, source, access, listener: isKind ? (listener ?? nobody) : nobody };
     // Who has a session of its own to set up hears now that it would be in vain; others first show a credential.
@@ -194,6 +195,7 @@ export class PipeAcceptor {
       credential,
       session: undefined,
       windowBytes,
+      priority: listener.priority,
     });
     this.#attach(request, pipe, shown, EMPTY);
     this.#announce(listener, pipe);
@@ -325,6 +327,7 @@ class HalfBoundPipe implements BindingOwner {
         credential,
         session: this.#handshake.session(),
         windowBytes: this.#windowBytes,
+        priority: this.#request.listener.priority,
       });
     } catch (cause) {
       if (!(cause instanceof PipevineError)) this.#init.onError(cause);

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { Cddl } from '../../test/vectors/cddl.ts';
 import { packedMessage } from './message-pack.ts';
 import { encodeRequestMessage, type RequestMessage } from './request-codec.ts';
+import { encodeStreamMessage, type StreamMessage } from './stream-codec.ts';
 
 const cddl = new Cddl(readFileSync(new URL('../../docs/protocol/pipe.cddl', import.meta.url), 'utf8'));
 /** An independent decoder, so that what is written here is CBOR for others too. */
@@ -21,6 +22,17 @@ test.each<[string, RequestMessage]>([
   expect(cddl.matches(rule, value)).toBe(true);
   expect(cddl.matches('request-message', value)).toBe(true);
   expect(cddl.matches(rule === 'request' ? 'reply' : 'request', value)).toBe(false);
+});
+
+test.each<[string, StreamMessage]>([
+  ['stream-chunk', { type: 'chunk', bytes: new Uint8Array(65_000) }],
+  ['stream-end', { type: 'end', totalBytes: 2 ** 40 }],
+  ['stream-failure', { type: 'failure', code: 'aborted', message: 'ä'.repeat(5_000) }],
+])('the CDDL describes %s', (rule, message) => {
+  const value = independently(encodeStreamMessage(message));
+  expect(cddl.matches(rule, value)).toBe(true);
+  expect(cddl.matches('stream-message', value)).toBe(true);
+  expect(cddl.matches(rule === 'stream-end' ? 'stream-chunk' : 'stream-end', value)).toBe(false);
 });
 
 test('packed messages are byte strings one after the other', () => {

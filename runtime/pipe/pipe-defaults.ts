@@ -30,6 +30,19 @@ export const ACK_DELAY_MS = 25;
 /** What one pipe may send when several wait for the same link, in bytes of cost. */
 export const TURN_BYTES = 16_384;
 
+/**
+ * What bulk pipes may add to the delay of their path, in ms. Of it ACK_DELAY_MS is what an acknowledgement may wait, which
+ * delays nobody; the rest is the queue before whatever else is sent.
+ */
+export const BULK_DELAY_MS = 45;
+
+/** What bulk pipes have under way before anything is known of the path, and at least, in bytes of cost. */
+export const BULK_FIRST_BYTES = 8_192;
+export const BULK_MIN_BYTES = 4_096;
+
+/** A path that became slower is believed after one to two times this, in ms. */
+export const BULK_RATE_MS = 250;
+
 /** Calls of `send`, `writable` and `flush` that may wait on one pipe. */
 export const MAX_WAITERS = 4_096;
 
@@ -70,6 +83,9 @@ export const RELAY_BIND_TIMEOUT_MS = 2_000;
 
 /** Relays of one peer that are looked at, and wanted, for one pipe. */
 export const MAX_RELAYS_PER_PEER = 4;
+
+/** How often the end of a relayed pipe is told, at growing intervals, unless the other end answers sooner. */
+export const FAREWELLS = 3;
 
 /** How often UNBIND is repeated before its channel is given back all the same. */
 export const UNBIND_REPEATS = 6;

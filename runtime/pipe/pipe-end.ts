@@ -14,7 +14,7 @@ import { Outbox } from './outbox.ts';
 import { Packer } from './packer.ts';
 import { PathProbe } from './path-probe.ts';
 import { PathWatch } from './path-watch.ts';
-import type { Pipe, PipeKind, WaitOptions } from './pipe.ts';
+import type { Pipe, PipeKind, PipePriority, WaitOptions } from './pipe.ts';
 import {
   CLOSE_TIMEOUT_MS,
   FRAME_COST_BYTES,
@@ -45,6 +45,8 @@ export interface PipeEndInit {
   /** Undefined where the link's session serves. */
   readonly session: PipeSession | undefined;
   readonly windowBytes: number;
+  /** Default: control for request pipes, else normal. */
+  readonly priority?: PipePriority;
   readonly clock: Clock;
   readonly limits: PipeLimits;
   /** What a handler of the application threw. */
@@ -95,6 +97,7 @@ export class PipeEnd implements Pipe, BindingOwner {
   #error: PipevineError | undefined;
   #resolveClosed: (error: PipevineError | undefined) => void = () => {};
   #dropped = 0;
+  #priority: PipePriority;
   /** The furthest frame that the other end has told of. */
   #furthest = 0;
   /** Whether the other end has said something that only it can say. */
@@ -113,6 +116,7 @@ export class PipeEnd implements Pipe, BindingOwner {
     this.remotePeer = init.remotePeer;
     this.session = init.session;
     this.#credential = init.credential;
+    this.#priority = init.priority ?? (init.kind === 'request' ? 'control' : 'normal');
     this.#maxMessageBytes = init.limits.maxMessageBytes;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
@@ -153,7 +157,7 @@ export class PipeEnd implements Pipe, BindingOwner {
       this.#packer = new Packer({
         clock: init.clock,
         session: init.session,
-        maxFrameBytes: () => this.#outbox?.maxFrameBytes ?? this.#unicast?.maxFrameBytes ?? 0,
+        maxFrameBytes: () => this.#outbox?.frameBytes ?? this.#unicast?.maxFrameBytes ?? 0,
         push: (sealed, number) => this.#pushSealed(sealed, number),
       });
     }
@@ -161,6 +165,17 @@ export class PipeEnd implements Pipe, BindingOwner {
 
   get credential(): Credential | undefined {
     return this.#credential;
+  }
+
+  get priority(): PipePriority {
+    return this.#priority;
+  }
+
+  set priority(priority: PipePriority) {
+    this.#priority = priority;
+    if (this.#binding === undefined) return;
+    this.#binding.priority = priority;
+    if (this.#outbox?.pump(Infinity) === 'link') this.#binding.wantTurn();
   }
 
   get connected(): boolean {
@@ -171,12 +186,28 @@ export class PipeEnd implements Pipe, BindingOwner {
     const binding = this.#binding;
     if (binding === undefined) return undefined;
     const via = binding.port.link.remotePeer;
-    if (binding.relayed) return { via, type: 'relayed' };
+    const { relays } = binding;
+    if (binding.relayed) return { via, type: 'relayed', ...(relays && { relays }) };
     return { via, type: via === this.remotePeer || binding.port.isLoopback ? 'direct' : 'hosted' };
   }
 
   get ended(): boolean {
     return this.#state === 'ended';
+  }
+
+  /** What it ended with, as UNBIND says it. */
+  get endCode(): string {
+    return this.#error?.code ?? DONE;
+  }
+
+  /** Says, where only the other end understands it, that and how the pipe has ended. */
+  get farewell(): ((channel: number) => ConfirmFrame) | undefined {
+    const { session } = this;
+    if (session === undefined) return undefined;
+    const ended = this.endCode;
+    const { next, limit } = this.flow;
+    const report = encodePipeReport({ next, limit, ranges: this.#inbox?.ranges() ?? [], ended });
+    return (channel) => ({ type: FrameType.confirm, channel, session: session.sealReport(report) });
   }
 
   get bufferedBytes(): number {
@@ -259,6 +290,7 @@ export class PipeEnd implements Pipe, BindingOwner {
     this.#resumeTimer?.cancel();
     this.#binding = binding;
     binding.owner = this;
+    binding.priority = this.#priority;
     this.#inbox?.moveTo(binding.port.budget);
     this.#unicast?.bind(binding);
     this.#outbox?.bind(binding, next, limit, this.session !== undefined);
@@ -363,6 +395,7 @@ export class PipeEnd implements Pipe, BindingOwner {
 
   #leaveSilentPath(): void {
     const peer = shortPeerId(this.remotePeer);
+    this.#binding?.port.link.doubt();
     this.#leavePath(
       new PipevineError('timeout', `Nothing was heard of peer ${peer} over this relay for ${PATH_SILENCE_MS} ms.`),
     );
@@ -397,7 +430,7 @@ export class PipeEnd implements Pipe, BindingOwner {
   }
 
   /** Says what was received, and what else there is to say where a session seals it. */
-  #tell(more: Pick<PipeReport, 'asks' | 'ended'>): void {
+  #tell(more: Pick<PipeReport, 'asks'>): void {
     const binding = this.#binding;
     const inbox = this.#inbox;
     if (binding?.remoteChannel === undefined) return;
@@ -558,8 +591,7 @@ export class PipeEnd implements Pipe, BindingOwner {
     this.#resumeTimer?.cancel();
     this.#watch.stop();
     this.#probe.stop();
-    if (this.#binding?.relayed === true) this.#tell({ ended: code });
-    this.#binding?.unbind(code, reason);
+    this.#binding?.unbind(code, reason, this.farewell);
     this.#binding = undefined;
     this.#outbox?.unbind();
     this.#unicast?.unbind();

@@ -12,6 +12,8 @@ export function kindOfCode(code: PipeKindCode): PipeKind {
       return 'secure';
     case PipeKindCode.request:
       return 'request';
+    case PipeKindCode.bidirectional:
+      return 'bidirectional';
   }
 }
 

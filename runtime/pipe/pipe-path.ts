@@ -4,4 +4,6 @@ import type { PeerId } from '../id/peer-id.ts';
 export interface PipePath {
   readonly via: PeerId;
   readonly type: 'direct' | 'hosted' | 'relayed';
+  /** At the binder, where it has named the relays: all of them, the first of them `via`. */
+  readonly relays?: readonly PeerId[];
 }

@@ -8,9 +8,16 @@ import type { PipePath } from './pipe-path.ts';
 
 /**
  * `unicast`: unordered, unacknowledged. `reliable`: ordered, acknowledged, flow-controlled, survives a change of route.
- * `secure`: reliable, and encrypted end to end. `request`: secure, with a reply to each message.
+ * `secure`: reliable, and encrypted end to end. `request`: secure, with a reply to each message. `bidirectional`: secure, and
+ * agreed that both ends send and both read, as JXTA's bidirectional pipes.
  */
-export type PipeKind = 'unicast' | 'reliable' | 'secure' | 'request';
+export type PipeKind = 'unicast' | 'reliable' | 'secure' | 'request' | 'bidirectional';
+
+/**
+ * Who goes first where pipes meet on a link, for what one end sends. `control`: small and urgent. `bulk`: may take as long
+ * as it takes; it keeps the queue in front of a slow path short, so that it adds no more than tens of ms to others.
+ */
+export type PipePriority = 'control' | 'normal' | 'bulk';
 
 export interface WaitOptions {
   readonly signal?: AbortSignal;
@@ -29,6 +36,8 @@ export interface Pipe extends AsyncIterable<Uint8Array> {
   readonly credential: Credential | undefined;
   /** Whether a link carries it now; false while it waits for a new one. */
   readonly connected: boolean;
+  /** Of what this end sends; it may be changed at any time. Default as given to `connect` or `listen`. */
+  priority: PipePriority;
   /** How it goes now; undefined while it waits for a link. */
   readonly path: PipePath | undefined;
   /** Cost in bytes of what was sent and not yet acknowledged. */
@@ -95,6 +104,8 @@ export interface ListenInit {
   readonly kinds?: readonly PipeKind[];
   /** What the binder's credential must grant; default: nothing beyond membership. */
   readonly capability?: Capability;
+  /** Of what accepted pipes send; default normal, for request pipes control. */
+  readonly priority?: PipePriority;
 }
 
 export interface ConnectInit extends WaitOptions {
@@ -103,6 +114,8 @@ export interface ConnectInit extends WaitOptions {
   readonly name: string;
   /** Default secure. */
   readonly kind?: PipeKind;
+  /** Of what this end sends; default normal, for request pipes control. */
+  readonly priority?: PipePriority;
   /** Who binds; default the peer itself. */
   readonly identity?: Identity;
 }

@@ -38,7 +38,7 @@ import {
 import { PipeEnd } from './pipe-end.ts';
 import { codeOfKind, kindOfCode } from './pipe-kind.ts';
 import type { PipePath } from './pipe-path.ts';
-import { PipePaths, type RelaySource } from './pipe-paths.ts';
+import { PipePaths, pathKey, type RelaySource } from './pipe-paths.ts';
 import { PipeRegistry } from './pipe-registry.ts';
 import { RequestClient } from './request-client.ts';
 import { RequestServer } from './request-server.ts';
@@ -65,9 +65,14 @@ export interface PipesInit {
   readonly random: Random;
   readonly crypto: Crypto;
   readonly limits?: PipeLimitsInit;
+  /** A pipe that this peer has bound goes over a relay, from now on or still after it was bound again. */
+  readonly onRelayed?: (pipe: PipeFacts & Pick<Pipe, 'remotePeer'>) => void;
   /** What handlers of the application threw: a defect there, to be logged. Default: dropped. */
   readonly onError?: (error: unknown) => void;
 }
+
+/** A running pipe, as whoever asks for paths is told of it. */
+export type PipeFacts = Pick<Pipe, 'group' | 'name' | 'kind' | 'path'>;
 
 /** How full a table is, and how often it had to refuse; the shape of PeerStatus.queues. */
 export interface PipeBound {
@@ -128,6 +133,7 @@ export class Pipes implements PipeService {
       groups: init.groups,
       paths: this.#paths,
       portOf: (link) => this.#ports.get(link),
+      onRelayed: (pipe) => init.onRelayed?.(pipe),
     });
     init.endpoint.carry({ handlerOf: (link) => this.#port(link, false) });
     this.#subscription = init.endpoint.subscribe({
@@ -167,6 +173,12 @@ export class Pipes implements PipeService {
         pipe.fail(error instanceof PipevineError ? error : new PipevineError('internal', String(error)));
       }
     }
+  }
+
+  /** The running pipes to a peer, and how each goes. */
+  pathsTo(peer: PeerId): readonly PipeFacts[] {
+    const pipes = this.#registry.all().filter(({ remotePeer }) => remotePeer === peer);
+    return pipes.map(({ group, name, kind, path }) => ({ group, name, kind, path }));
   }
 
   /** How full the tables are. */
@@ -229,7 +241,7 @@ export class Pipes implements PipeService {
     access.credentialOf(identity.id);
     const deadlineMs = clock.monotonicMs() + timeoutMs;
     const firstId = this.#init.random.bytes(16);
-    const refused = new Set<PeerId>();
+    const refused = new Set<string>();
     let why: PipevineError | undefined;
     for (let again = 0; ; again++) {
       if (this.#closed) throw new PipevineError('closed', 'The peer shuts down.');
@@ -266,13 +278,17 @@ export class Pipes implements PipeService {
       const timeoutMs = relayed ? Math.min(leftMs, RELAY_BIND_TIMEOUT_MS) : leftMs;
       try {
         const pipe = await this.#bind(port, path, parameters, init, identity, { ...options, timeoutMs });
-        if (pipe !== undefined) return pipe;
+        if (pipe !== undefined) {
+          this.#paths.worked(init.peer, init.group, path);
+          return pipe;
+        }
       } catch (error) {
         const another = relayed && error instanceof PipevineError && RELAY_TROUBLE.includes(error.code);
         if (!another || clock.monotonicMs() >= deadlineMs) throw error;
         why = error;
+        this.#paths.failed(init.peer, init.group, path, error.message);
       }
-      if (relayed) refused.add(path.via);
+      if (relayed) refused.add(pathKey(path));
     }
   }
 
@@ -311,6 +327,7 @@ export class Pipes implements PipeService {
         access,
         windowBytes,
         relayed: path.type === 'relayed',
+        relays: path.relays,
         onBound: (outcome) => {
           const pipe = this.#makeBound(
             parameters,
@@ -367,6 +384,7 @@ export class Pipes implements PipeService {
       credential: outcome.credential,
       session: outcome.session,
       windowBytes,
+      ...(init.priority !== undefined && { priority: init.priority }),
     });
     this.#registry.add(pipe);
     if (path !== undefined) this.#resumption.add(pipe, parameters, path);
@@ -375,7 +393,7 @@ export class Pipes implements PipeService {
   }
 
   #makeAccepted(accepted: AcceptedPipe): PipeEnd {
-    const { frame, localPeer, remotePeer, credential, session, windowBytes } = accepted;
+    const { frame, localPeer, remotePeer, credential, session, windowBytes, priority } = accepted;
     const pipe = new PipeEnd({
       ...this.#common(),
       id: frame.pipe,
@@ -388,6 +406,7 @@ export class Pipes implements PipeService {
       credential,
       session,
       windowBytes,
+      ...(priority !== undefined && { priority }),
     });
     this.#registry.add(pipe);
     return pipe;
@@ -415,7 +434,7 @@ export class Pipes implements PipeService {
   /** Undefined when its link went down again at once. */
   async #wayTo(
     { peer, group }: ConnectInit,
-    refused: ReadonlySet<PeerId>,
+    refused: ReadonlySet<string>,
     options: WaitOptions,
   ): Promise<{ readonly port: LinkPort; readonly path: PipePath } | undefined> {
     if (peer === this.#init.identity.id || this.#hosted.find(peer) !== undefined) {

@@ -1,4 +1,5 @@
 import { PipevineError } from '../error/pipevine-error.ts';
+import type { PeerId } from '../id/peer-id.ts';
 import type { Clock } from '../platform/clock.ts';
 import { type BindParameters, type BoundFrame, FrameType } from '../wire/frame.ts';
 import { Binding, type BindingOwner } from './binding.ts';
@@ -15,10 +16,12 @@ export interface ResumeAttemptInit {
   readonly parameters: BindParameters;
   /** The neighbour is asked to forward. */
   readonly relayed: boolean;
+  /** All relays on the way, where they are named; the first is the neighbour. */
+  readonly relays?: readonly PeerId[] | undefined;
   /** The credential to show where the link protects the pipe. */
   readonly credential: Uint8Array;
-  /** `later`: the other side has no room now. */
-  readonly onEnded: (result: 'bound' | 'link-lost' | 'later' | PipevineError) => void;
+  /** `later`: the other side has no room now. `reason`: what a relay says that cannot pass on. */
+  readonly onEnded: (result: 'bound' | 'link-lost' | 'later' | PipevineError, reason?: string) => void;
 }
 
 /** The binder's side of binding a pipe again, over another link: both tell what they still want, and go on there. */
@@ -37,19 +40,23 @@ export class ResumeAttempt implements BindingOwner {
     this.#counter = ++pipe.bindCounter;
     const session = encodeSessionField(resumeField(pipe, this.#counter));
     this.#binding = new Binding(init.port, init.clock, this, init.relayed);
+    this.#binding.relays = init.relays;
     this.#binding.sendRepeatedly({
       type: FrameType.bind,
       channel: this.#binding.channel,
       ...parameters,
       ...pipe.flow,
       credential,
-      session: init.relayed ? askingForRelay(session, init.port.link.maxPayloadBytes) : session,
+      session: init.relayed ? askingForRelay(session, init.port.link.maxPayloadBytes, init.relays?.slice(1)) : session,
     });
   }
 
   abandon(): void {
     this.#over = true;
-    this.#binding.unbind('aborted', 'The pipe was closed meanwhile.');
+    const { pipe } = this.#init;
+    // The other side may have taken this way already: then it hears here how the pipe has ended.
+    if (pipe.ended) this.#binding.unbind(pipe.endCode, '', pipe.farewell);
+    else this.#binding.unbind('aborted', 'The binder did not wait any longer.');
   }
 
   onBound(frame: BoundFrame): void {
@@ -82,10 +89,10 @@ export class ResumeAttempt implements BindingOwner {
     this.#init.onEnded(restarted ? new PipevineError('closed', message) : error);
   }
 
-  onLinkClosed(): void {
+  onLinkClosed(error: PipevineError | undefined): void {
     if (this.#over) return;
     this.#over = true;
-    this.#init.onEnded('link-lost');
+    this.#init.onEnded('link-lost', error?.message);
   }
 
   onAck(): void {}

@@ -8,8 +8,7 @@ import type { BindParameters } from '../wire/frame.ts';
 import type { LinkPort } from './link-port.ts';
 import { MAX_RELAYS_PER_PEER, RELAY_BIND_TIMEOUT_MS, RELAY_REST_MS, RESUME_AGAIN_MS } from './pipe-defaults.ts';
 import type { PipeEnd } from './pipe-end.ts';
-import type { PipePath } from './pipe-path.ts';
-import type { PipePaths } from './pipe-paths.ts';
+import { type PipePaths, pathKey, type RoutedPath } from './pipe-paths.ts';
 import { ResumeAttempt } from './resume-attempt.ts';
 
 export interface ResumptionInit {
@@ -18,11 +17,16 @@ export interface ResumptionInit {
   readonly groups: GroupDirectory;
   readonly paths: PipePaths;
   readonly portOf: (link: Link) => LinkPort | undefined;
+  /** A pipe has taken a way over a relay. */
+  readonly onRelayed: (pipe: PipeEnd) => void;
 }
+
+/** Ways that rest for one pipe at most. */
+const MAX_RESTING = 32;
 
 interface Attempt {
   readonly attempt: ResumeAttempt;
-  readonly path: PipePath;
+  readonly path: RoutedPath;
   readonly timer: Timer | undefined;
 }
 
@@ -32,10 +36,10 @@ interface Bound {
   readonly parameters: BindParameters;
   /** Neighbours to which the endpoint is to look for a link. */
   readonly wants: Map<PeerId, { release(): void }>;
-  /** Relays that failed this pipe, and until when they rest, in monotonic time. At most MAX_RELAYS_PER_PEER and own ones. */
-  readonly resting: Map<PeerId, number>;
+  /** Ways over relays that failed this pipe, by `pathKey`, and until when they rest, in monotonic time. At most MAX_RESTING. */
+  readonly resting: Map<string, number>;
   /** The neighbour over which it went last, and whether that was a relay. */
-  path: PipePath;
+  path: RoutedPath;
   suspended: boolean;
   attempt: Attempt | undefined;
   timer: Timer | undefined;
@@ -54,7 +58,7 @@ export class Resumption {
   }
 
   /** A pipe that this side has bound. */
-  add(pipe: PipeEnd, parameters: BindParameters, path: PipePath): void {
+  add(pipe: PipeEnd, parameters: BindParameters, path: RoutedPath): void {
     const bound: Bound = {
       pipe,
       parameters,
@@ -67,6 +71,7 @@ export class Resumption {
     };
     this.#bound.set(pipe, bound);
     this.#want(bound);
+    if (path.type === 'relayed') this.#init.onRelayed(pipe);
   }
 
   delete(pipe: PipeEnd): void {
@@ -85,7 +90,8 @@ export class Resumption {
     bound.suspended = true;
     // The relay is there and says that it cannot, or the pipe has said that it does not.
     if (bound.path.type === 'relayed' && this.#init.endpoint.linkTo(bound.path.via) !== undefined) {
-      this.#rest(bound, bound.path.via);
+      this.#rest(bound, bound.path);
+      this.#init.paths.failed(pipe.remotePeer, pipe.group, bound.path);
     }
     this.#want(bound);
     this.#resume(bound);
@@ -96,7 +102,7 @@ export class Resumption {
       if (!bound.suspended && bound.path.type !== 'relayed') continue;
       const peer = bound.pipe.remotePeer;
       const isRelay = this.#init.paths.relays(peer, bound.pipe.group).includes(link.remotePeer);
-      if (isRelay) bound.resting.delete(link.remotePeer);
+      if (isRelay) this.#awaken(bound, link.remotePeer);
       if (isRelay || link.remotePeer === this.#init.paths.direct(peer).via) this.#resume(bound);
     }
   }
@@ -115,9 +121,10 @@ export class Resumption {
     if (bound.attempt !== undefined || pipe.ended || !this.#bound.has(pipe)) return;
     const path = this.#choose(bound, mayRest);
     if (path === undefined) {
-      // A relay that rests is better than none, but not at once.
-      if (bound.suspended && mayRest && this.#choose(bound, false) !== undefined) this.#later(bound);
-      return;
+      if (!bound.suspended) return;
+      // Relays come by leases and by what peers sign, too, not only by links. One that rests is better than none, but not at once.
+      this.#want(bound);
+      return this.#later(bound);
     }
     if (!bound.suspended && (path.type === 'relayed' || bound.path.type !== 'relayed')) return;
     const link = this.#init.endpoint.linkTo(path.via);
@@ -138,53 +145,83 @@ export class Resumption {
       pipe,
       parameters,
       relayed,
+      relays: path.relays,
       credential,
-      onEnded: (result) => this.#onEnded(bound, path, result),
+      onEnded: (result, reason) => this.#onEnded(bound, path, result, reason),
     });
-    // A link that does not answer is noticed by its keep-alive; a relay that swallows a BIND is not.
+    // Perhaps it swallows BINDs; perhaps it has started anew, and does not know this link any more.
     const timer = relayed
       ? this.#init.clock.setTimer(RELAY_BIND_TIMEOUT_MS, () => {
           attempt.abandon();
+          port.link.doubt();
           this.#onEnded(bound, path, 'link-lost');
         })
       : undefined;
     bound.attempt = { attempt, path, timer };
   }
 
-  #onEnded(bound: Bound, path: PipePath, result: 'bound' | 'link-lost' | 'later' | PipevineError): void {
+  #onEnded(
+    bound: Bound,
+    path: RoutedPath,
+    result: 'bound' | 'link-lost' | 'later' | PipevineError,
+    reason?: string,
+  ): void {
     bound.attempt?.timer?.cancel();
     bound.attempt = undefined;
     if (!this.#bound.has(bound.pipe)) return;
     if (result === 'bound') {
       bound.suspended = false;
       bound.path = path;
-      bound.resting.delete(path.via);
+      bound.resting.delete(pathKey(path));
+      this.#init.paths.worked(bound.pipe.remotePeer, bound.pipe.group, path);
       this.#want(bound);
       // A direct link may have come up meanwhile.
-      if (path.type === 'relayed') this.#resume(bound);
+      if (path.type === 'relayed') {
+        this.#init.onRelayed(bound.pipe);
+        this.#resume(bound);
+      }
       return;
     }
-    if (path.type === 'relayed') this.#rest(bound, path.via);
+    if (path.type === 'relayed') {
+      this.#rest(bound, path);
+      if (result === 'link-lost') this.#init.paths.failed(bound.pipe.remotePeer, bound.pipe.group, path, reason);
+    }
     if (result === 'later') return this.#later(bound);
     if (result === 'link-lost') return this.#resume(bound);
     // The path that it has still serves.
     if (bound.suspended) bound.pipe.fail(result);
   }
 
-  #choose(bound: Bound, mayRest: boolean): PipePath | undefined {
-    const { pipe, resting } = bound;
-    const now = this.#init.clock.monotonicMs();
-    return this.#init.paths.linked(pipe.remotePeer, pipe.group, {
+  /** Without `mayRest` also a relay that rests: of these the one that has done so for longest. */
+  #choose({ pipe, resting }: Bound, mayRest: boolean): RoutedPath | undefined {
+    const { paths, clock } = this.#init;
+    const untilMs = (path: RoutedPath): number => resting.get(pathKey(path)) ?? -Infinity;
+    let awakeMs = clock.monotonicMs();
+    if (!mayRest) {
+      const linked = paths.relayed(pipe.remotePeer, pipe.group).filter(({ via }) => paths.isLinked(via));
+      awakeMs = Math.max(awakeMs, Math.min(...linked.map(untilMs)));
+    }
+    return paths.linked(pipe.remotePeer, pipe.group, {
       // Whoever forwards must not be able to read.
       allowed: pipe.session !== undefined,
-      resting: (relay) => mayRest && (resting.get(relay) ?? -Infinity) > now,
+      resting: (_, path) => untilMs(path) > awakeMs,
     });
   }
 
-  #rest(bound: Bound, relay: PeerId): void {
+  #rest(bound: Bound, path: RoutedPath): void {
     const now = this.#init.clock.monotonicMs();
     for (const [other, untilMs] of bound.resting) if (untilMs <= now) bound.resting.delete(other);
-    bound.resting.set(relay, now + RELAY_REST_MS);
+    bound.resting.delete(pathKey(path));
+    bound.resting.set(pathKey(path), now + RELAY_REST_MS);
+    for (const eldest of bound.resting.keys()) {
+      if (bound.resting.size <= MAX_RESTING) break;
+      bound.resting.delete(eldest);
+    }
+  }
+
+  /** Its link is a new one: ways that begin with it may be tried again. */
+  #awaken({ resting }: Bound, relay: PeerId): void {
+    for (const key of resting.keys()) if (key === relay || key.startsWith(`${relay} `)) resting.delete(key);
   }
 
   #abandon(bound: Bound): void {

@@ -54,6 +54,27 @@ export interface DialOptions {
   readonly timeoutMs?: number;
 }
 
+/** Which packets are probes, and who takes them. */
+export interface ProbeInit {
+  /** First byte of a probe; no packet of a link begins with it. */
+  readonly mark: number;
+  /** Length of a probe, in bytes. */
+  readonly bytes: number;
+  /** A probe came; `from` may be forged, so it must not be answered. The array is the callee's from now on. */
+  onProbe(packet: Uint8Array, from: EndpointAddress): void;
+}
+
+/** Sends probes. */
+export interface ProbePort {
+  /**
+   * Sends one from the listening sockets that a dial to that address would use, so that a NAT maps both alike. Best effort:
+   * what cannot be sent, or names no numerical address, is dropped.
+   */
+  send(to: EndpointAddress, packet: Uint8Array): void;
+  /** No probe is delivered any more. Idempotent. */
+  close(): void;
+}
+
 /** Carries connections for one or more address schemes. */
 export interface Transport {
   readonly schemes: readonly string[];
@@ -61,4 +82,6 @@ export interface Transport {
   dial(address: EndpointAddress, options?: DialOptions): Promise<Connection>;
   /** Rejects with code `address-in-use` (the message names the address), `invalid-address` or `permission-denied`. */
   listen(address: EndpointAddress, onConnection: (connection: Connection) => void): Promise<TransportListener>;
+  /** Datagrams: single packets beside the connections, bounded in rate, by which peers behind NATs learn what comes through. */
+  probes?(init: ProbeInit): ProbePort;
 }

@@ -5,6 +5,7 @@ import { Cddl } from '../../test/vectors/cddl.ts';
 import { encodeRouteBody } from '../advertisement/route-body.ts';
 import { peerIdFromBytes } from '../id/peer-id.ts';
 import { encodePipeReport } from '../pipe/pipe-report.ts';
+import { encodeRouteAnswer, encodeRouteQuery } from '../router/route-codec.ts';
 import { DONE_ANSWER, encodeRelayGrant, encodeRelayRequest } from './relay-codec.ts';
 
 const cddl = new Cddl(readFileSync(new URL('../../docs/protocol/relay.cddl', import.meta.url), 'utf8'));
@@ -22,6 +23,9 @@ test.each<[string, Uint8Array]>([
   ['done', DONE_ANSWER],
   ['route-body', encodeRouteBody({ relays: [] })],
   ['route-body', encodeRouteBody({ relays: [relay, relay] })],
+  ['route-query', encodeRouteQuery(relay)],
+  ['route-answer', encodeRouteAnswer([])],
+  ['route-answer', encodeRouteAnswer([new Uint8Array(200), new Uint8Array(9)])],
   ['pipe-report', encodePipeReport({ next: 3, limit: 2 ** 40, ranges: [] })],
   ['pipe-report', encodePipeReport({ next: 3, limit: 9, ranges: [[5, 6]] })],
   ['pipe-report', encodePipeReport({ next: 3, limit: 9, ranges: [], ended: 'done' })],

@@ -23,6 +23,17 @@ export const RELAY_QUEUE_BYTES = 67_108_864;
 /** What a frame costs in a queue beside its payload, in bytes. */
 export const QUEUED_FRAME_COST_BYTES = 64;
 
+/** BINDs that wait until a way is found or another relay is linked: over the link to one neighbour, and in all. */
+export const MAX_WAITING_PER_NEIGHBOUR = 16;
+export const MAX_WAITING = 256;
+
+/** How long finding a way may take, and linking another relay, ms: together less than the 2 s that binders wait. */
+export const SEEK_MS = 900;
+export const RELAY_DIAL_MS = 900;
+
+/** Relays of a target that are dialled for one BIND when no linked one leads there. */
+export const MAX_DIALLED_RELAYS = 2;
+
 // Leases.
 
 export const LEASE_ID_BYTES = 8;

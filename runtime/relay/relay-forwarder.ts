@@ -1,28 +1,55 @@
 import { PipevineError } from '../error/pipevine-error.ts';
 import { type GroupId, groupIdFromBytes, shortGroupId } from '../id/group-id.ts';
 import { type PeerId, peerIdFromBytes, shortPeerId } from '../id/peer-id.ts';
+import { reasonForWire } from '../link/wire-error.ts';
 import type { BindForwarder } from '../pipe/bind-forwarder.ts';
 import type { LinkPort } from '../pipe/link-port.ts';
+import { atRelay } from '../pipe/pipe-paths.ts';
+import { readRelayedHead } from '../pipe/relayed-path.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { BindFrame } from '../wire/frame.ts';
+import { type BindFrame, FrameType } from '../wire/frame.ts';
 import { ByteBudget } from './byte-budget.ts';
 import {
   LABEL_QUEUE_BYTES,
   MAX_LABELS,
   MAX_LABELS_PER_NEIGHBOUR,
   MAX_UNANSWERED_PER_NEIGHBOUR,
+  MAX_WAITING,
+  MAX_WAITING_PER_NEIGHBOUR,
   NEIGHBOUR_QUEUE_BYTES,
   RELAY_QUEUE_BYTES,
 } from './relay-defaults.ts';
-import { RelayLabel } from './relay-label.ts';
+import { RelayLabel, type RelayLabelInit } from './relay-label.ts';
+
+/** A BIND that a relay may pass on. */
+export interface RelayedBind {
+  /** The neighbour from which it came. */
+  readonly from: PeerId;
+  readonly source: PeerId;
+  readonly target: PeerId;
+  /** Relays that it has passed. */
+  readonly hops: number;
+  /** The relays after the first, where they are named. */
+  readonly named: readonly PeerId[] | undefined;
+}
+
+/** Where a BIND goes on. */
+export interface RelayHop {
+  /** A neighbour. */
+  readonly to: PeerId;
+  /** Named from here on: by the first relay, where the binder has named none. */
+  readonly named?: readonly PeerId[];
+}
 
 /** Says for one group who may be relayed, and over whom. */
 export interface RelayGate {
   /**
-   * The neighbour to whom a BIND of `source` that came from the neighbour `from` goes on. Throws `refused` when `from` is no
-   * member of the group or does not speak for `source`, `unreachable` when no way to the target is known.
+   * Where a BIND goes on; a promise when a way is to be found or linked first. Throws `refused` when `from` is no member
+   * of the group or does not speak for `source`, or the way is a loop, `unreachable` when no way to the target is known.
    */
-  nextHop(from: PeerId, source: PeerId, target: PeerId): PeerId;
+  nextHop(bind: RelayedBind): RelayHop | Promise<RelayHop>;
+  /** What became of a way that this relay has named: bound, or what the relay says that could not pass on. */
+  onOutcome?(target: PeerId, named: readonly PeerId[], reason: string | undefined): void;
 }
 
 export interface RelayBound {
@@ -51,6 +78,9 @@ export class RelayForwarder implements BindForwarder {
   readonly #labels = new Map<RelayLabel, GroupId>();
   readonly #sides = new Map<LinkPort, Side>();
   readonly #budget = new ByteBudget(RELAY_QUEUE_BYTES);
+  /** BINDs for which a way is being found, by their channels. */
+  readonly #waiting = new Map<LinkPort, Set<number>>();
+  #waitingCount = 0;
   #refused = 0;
   #droppedFrames = 0;
 
@@ -80,11 +110,13 @@ export class RelayForwarder implements BindForwarder {
   }
 
   forward(port: LinkPort, frame: BindFrame, portTo: (neighbour: PeerId) => LinkPort | undefined): void {
+    // It came again while a way is being found.
+    if (this.#waiting.get(port)?.has(frame.channel)) return;
     try {
       this.#forward(port, frame, portTo);
     } catch (error) {
       this.#refused++;
-      throw error;
+      throw located(error, frame);
     }
   }
 
@@ -100,6 +132,7 @@ export class RelayForwarder implements BindForwarder {
         limit: MAX_LABELS_PER_NEIGHBOUR,
         dropped: 0,
       },
+      'relayed pipes waiting for a way': { used: this.#waitingCount, limit: MAX_WAITING, dropped: 0 },
       'relayed bytes waiting': { used: this.#budget.used, limit: RELAY_QUEUE_BYTES, dropped: droppedFrames },
       'relayed bytes waiting for one neighbour': {
         used: most(sides.map(({ budget }) => budget.used)),
@@ -116,24 +149,82 @@ export class RelayForwarder implements BindForwarder {
       throw new PipevineError('unreachable', `This peer relays nothing in group ${shortGroupId(group)}; ask another.`);
     }
     const target = peerIdFromBytes(frame.target);
-    const hop = gate.nextHop(from.link.remotePeer, peerIdFromBytes(frame.source), target);
-    const to = portTo(hop);
-    if (to === undefined || to === from || hop === from.link.remotePeer) {
+    const { hops, named } = readRelayedHead(frame.session);
+    const source = peerIdFromBytes(frame.source);
+    this.#requireWaitingRoom(from);
+    const hop = gate.nextHop({ from: from.link.remotePeer, source, target, hops, named });
+    if (!(hop instanceof Promise)) return this.#goOn(group, gate, from, frame, portTo, hop);
+    this.#wait(from, frame, async () => {
+      const found = await hop;
+      if (this.#gates.get(group) !== gate) throw new PipevineError('unreachable', 'This peer relays no more.');
+      if (!from.closed) this.#goOn(group, gate, from, frame, portTo, found);
+    });
+  }
+
+  #requireWaitingRoom(from: LinkPort): void {
+    const waiting = this.#waiting.get(from)?.size ?? 0;
+    if (waiting < MAX_WAITING_PER_NEIGHBOUR && this.#waitingCount < MAX_WAITING) return;
+    throw new PipevineError(
+      'overloaded',
+      `This relay looks for ways for ${this.#waitingCount} pipes, ${waiting} of them from this neighbour; wait for some.`,
+    );
+  }
+
+  /** Answers the binder itself when it comes to nothing. */
+  #wait(from: LinkPort, frame: BindFrame, goOn: () => Promise<void>): void {
+    const channels = this.#waiting.get(from) ?? new Set();
+    const done = (): void => {
+      this.#waitingCount--;
+      channels.delete(frame.channel);
+      if (channels.size === 0) this.#waiting.delete(from);
+    };
+    this.#waiting.set(from, channels.add(frame.channel));
+    this.#waitingCount++;
+    goOn()
+      .catch((cause: unknown) => {
+        this.#refused++;
+        const said = located(cause, frame);
+        const error = said instanceof PipevineError ? said : new PipevineError('internal', 'The relay failed.');
+        const reason = reasonForWire(error.message);
+        if (!from.closed) from.send({ type: FrameType.unbind, channel: frame.channel, code: error.code, reason });
+      })
+      .finally(done);
+  }
+
+  #goOn(
+    group: GroupId,
+    gate: RelayGate,
+    from: LinkPort,
+    frame: BindFrame,
+    portTo: (neighbour: PeerId) => LinkPort | undefined,
+    hop: RelayHop,
+  ): void {
+    const target = peerIdFromBytes(frame.target);
+    const to = portTo(hop.to);
+    if (to === undefined || to === from || hop.to === from.link.remotePeer) {
       throw new PipevineError('unreachable', `Peer ${shortPeerId(target)} cannot be reached over this relay.`);
     }
     const sides = [
       { port: from, side: this.#side(from) },
       { port: to, side: this.#side(to) },
     ] as const;
+    const { named } = hop;
+    const way = named && { named, onOutcome: (reason: string | undefined) => gate.onOutcome?.(target, named, reason) };
     try {
       for (const { port, side } of sides) this.#requireRoom(port, side);
-      this.#add(group, frame, ...sides);
+      this.#add(group, frame, way, ...sides);
     } finally {
       for (const { port, side } of sides) this.#forget(port, side);
     }
   }
 
-  #add(group: GroupId, frame: BindFrame, from: PortSide, to: PortSide): void {
+  #add(
+    group: GroupId,
+    frame: BindFrame,
+    way: Pick<RelayLabelInit, 'named' | 'onOutcome'> | undefined,
+    from: PortSide,
+    to: PortSide,
+  ): void {
     const sides = { from, to };
     for (const { side } of [from, to]) {
       side.labels++;
@@ -158,6 +249,7 @@ export class RelayForwarder implements BindForwarder {
         fromBudget: new ByteBudget(LABEL_QUEUE_BYTES, from.side.budget),
         toBudget: new ByteBudget(LABEL_QUEUE_BYTES, to.side.budget),
         frame,
+        ...way,
         onSettled,
         onOver: () => {
           onOver();
@@ -210,4 +302,11 @@ export class RelayForwarder implements BindForwarder {
       if (its === group && condition(label)) label.end('unreachable', reason);
     }
   }
+}
+
+/** The binder is told which relay of the way cannot pass on. */
+function located(error: unknown, frame: BindFrame): unknown {
+  if (!(error instanceof PipevineError) || error.code !== 'unreachable') return error;
+  const hops = frame.session[1] ?? 0;
+  return new PipevineError('unreachable', atRelay(hops + 1, error.message), { cause: error });
 }

@@ -1,6 +1,8 @@
+import type { PeerId } from '../id/peer-id.ts';
 import { DONE } from '../link/wire-error.ts';
 import type { LinkPort } from '../pipe/link-port.ts';
-import { throughRelay } from '../pipe/relayed-path.ts';
+import { atRelay } from '../pipe/pipe-paths.ts';
+import { readRelayedHead, throughRelay } from '../pipe/relayed-path.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
 import { type BindFrame, type BoundFrame, FrameType } from '../wire/frame.ts';
 import type { ByteBudget } from './byte-budget.ts';
@@ -16,6 +18,10 @@ export interface RelayLabelInit {
   readonly fromBudget: ByteBudget;
   readonly toBudget: ByteBudget;
   readonly frame: BindFrame;
+  /** The relays after this one, where the binder has named none and this is the first. */
+  readonly named?: readonly PeerId[];
+  /** It was bound (no reason), or the way did not lead to an answer. Once at most. */
+  readonly onOutcome?: (reason: string | undefined) => void;
   /** One of them waits no more for an answer of the target: it came, or the binder has gone. Once each. */
   readonly onSettled: (side: 'from' | 'to') => void;
   /** Both channels are free. Once. */
@@ -31,6 +37,10 @@ export class RelayLabel {
   readonly to: RelayChannel;
   readonly #init: RelayLabelInit;
   readonly #timer: Timer;
+  /** Which relay of the way this is, from 1 on. */
+  readonly #number: number;
+  /** The target has answered BIND, with BOUND. */
+  #isBound = false;
   #answered = false;
   #isFromOver = false;
   /** For a BIND that comes again; until the binder has gone on. */
@@ -41,7 +51,8 @@ export class RelayLabel {
   constructor(init: RelayLabelInit) {
     const { clock, from, to, frame } = init;
     this.#init = init;
-    const onwards = { ...frame, session: throughRelay(frame.session, this.#payloadBytes()) };
+    this.#number = readRelayedHead(frame.session).hops + 1;
+    const onwards = { ...frame, session: throughRelay(frame.session, this.#payloadBytes(), init.named) };
     const onOver = (): void => {
       if (++this.#over === 2) this.#finish();
     };
@@ -84,7 +95,7 @@ export class RelayLabel {
         onBindAgain: () => {},
         onEnded: (code, reason) => {
           // Done before it was bound would say nothing to the binder.
-          this.from.end(code === DONE && !this.#answered ? 'unreachable' : code, reason);
+          this.#endBinder(code === DONE && !this.#isBound ? 'unreachable' : code, reason);
         },
         onOver: () => {
           this.#setAnswered();
@@ -94,7 +105,9 @@ export class RelayLabel {
       undefined,
     );
     this.#timer = clock.setTimer(ANSWER_TIMEOUT_MS, () => {
-      if (!this.#answered) this.end('unreachable', 'The peer did not answer this relay.');
+      if (this.#answered) return;
+      this.#endBinder('unreachable', 'The peer did not answer this relay.');
+      this.to.end('unreachable', '');
     });
     this.to.bind(onwards);
   }
@@ -105,10 +118,19 @@ export class RelayLabel {
     this.to.end(code, reason);
   }
 
+  /** The binder learns which relay cannot pass on. */
+  #endBinder(code: string, reason: string): void {
+    const said = code === 'unreachable' ? atRelay(this.#number, reason) : reason;
+    if (code === 'unreachable' && !this.#isBound) this.#init.onOutcome?.(said);
+    this.from.end(code, said);
+  }
+
   #onBound(frame: BoundFrame): void {
     if (this.to.remote !== undefined) return;
     this.to.bindTo(frame.ownChannel);
+    this.#isBound = true;
     this.#setAnswered();
+    this.#init.onOutcome?.(undefined);
     try {
       this.#bound = { ...frame, session: throughRelay(frame.session, this.#payloadBytes()) };
       this.from.bound(this.#bound);

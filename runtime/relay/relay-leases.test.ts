@@ -62,6 +62,13 @@ class Net {
   }
 }
 
+/** Where a relay passes a BIND on that names no relays. */
+function hop(relay: { server: RelayServer }, from: PeerId, source: PeerId, target: PeerId, hops = 0): PeerId {
+  const next = relay.server.nextHop({ from, source, target, hops, named: undefined });
+  if (next instanceof Promise) throw new Error('it looks for a way');
+  return next.to;
+}
+
 function codeOfCall(call: () => unknown): string {
   try {
     call();
@@ -117,9 +124,7 @@ describe('a client of relays', () => {
     net.link(b, relay);
     for (let hour = 0; hour < 3; hour++) {
       await net.clock.runFor(3_600_000);
-      expect(relay.server.nextHop(b.resolver.localPeer, b.resolver.localPeer, a.resolver.localPeer)).toBe(
-        a.resolver.localPeer,
-      );
+      expect(hop(relay, b.resolver.localPeer, b.resolver.localPeer, a.resolver.localPeer)).toBe(a.resolver.localPeer);
     }
   });
 
@@ -164,26 +169,26 @@ describe('a relay', () => {
 
   test('forwards between neighbours that have shown to be members, to those with a lease', async () => {
     const { net, relay, ids } = await served();
-    expect(relay.server.nextHop(ids.a, ids.a, ids.b)).toBe(ids.b);
+    expect(hop(relay, ids.a, ids.a, ids.b)).toBe(ids.b);
     const foreign = net.network.peer('foreign');
-    expect(codeOfCall(() => relay.server.nextHop(foreign.localPeer, foreign.localPeer, ids.b))).toBe('refused');
+    expect(codeOfCall(() => hop(relay, foreign.localPeer, foreign.localPeer, ids.b))).toBe('refused');
     const linked = net.network.peer('linked');
     net.network.link(linked, relay.resolver);
-    expect(codeOfCall(() => relay.server.nextHop(ids.a, ids.a, linked.localPeer))).toBe('unreachable');
-    expect(codeOfCall(() => relay.server.nextHop(ids.a, ids.a, ids.a))).toBe('unreachable');
+    expect(codeOfCall(() => hop(relay, ids.a, ids.a, linked.localPeer))).toBe('unreachable');
+    expect(codeOfCall(() => hop(relay, ids.a, ids.a, ids.a))).toBe('unreachable');
   });
 
   test('believes a neighbour for itself and those that it hosts, and other relays', async () => {
     const { net, relay, ids } = await served();
     const other = net.network.peer('someone').localPeer;
-    expect(codeOfCall(() => relay.server.nextHop(ids.a, other, ids.b))).toBe('refused');
+    expect(codeOfCall(() => hop(relay, ids.a, other, ids.b))).toBe('refused');
     net.hosts.set(other, ids.a);
-    expect(relay.server.nextHop(ids.a, other, ids.b)).toBe(ids.b);
-    expect(relay.server.nextHop(ids.b, ids.b, other)).toBe(ids.a);
+    expect(hop(relay, ids.a, other, ids.b)).toBe(ids.b);
+    expect(hop(relay, ids.b, ids.b, other)).toBe(ids.a);
     net.hosts.delete(other);
     const r2 = net.relay('r2');
     net.link(r2, relay);
-    expect(relay.server.nextHop(r2.resolver.localPeer, other, ids.b)).toBe(ids.b);
+    expect(hop(relay, r2.resolver.localPeer, other, ids.b)).toBe(ids.b);
   });
 
   test('passes on to another relay that is linked, never back', async () => {
@@ -193,10 +198,47 @@ describe('a relay', () => {
     net.link(c, r2);
     await net.clock.runFor(500);
     const id = c.resolver.localPeer;
-    expect(codeOfCall(() => relay.server.nextHop(ids.a, ids.a, id))).toBe('unreachable');
+    expect(codeOfCall(() => hop(relay, ids.a, ids.a, id))).toBe('unreachable');
     net.link(r2, relay);
-    expect(relay.server.nextHop(ids.a, ids.a, id)).toBe(r2.resolver.localPeer);
-    expect(codeOfCall(() => relay.server.nextHop(r2.resolver.localPeer, ids.a, id))).toBe('unreachable');
+    expect(hop(relay, ids.a, ids.a, id)).toBe(r2.resolver.localPeer);
+    expect(codeOfCall(() => hop(relay, r2.resolver.localPeer, ids.a, id))).toBe('unreachable');
+  });
+
+  test('keeps to the way that a binder names, and refuses loops', async () => {
+    const net = new Net();
+    const [r1, r2, r3] = [net.relay('r1'), net.relay('r2'), net.relay('r3')];
+    const [a, b] = [net.client('a'), net.client('b')];
+    net.link(a, r1);
+    net.link(r1, r2);
+    net.link(r2, r3);
+    net.link(b, r3);
+    await net.clock.runFor(500);
+    const id = (one: { resolver: FakeResolver }) => one.resolver.localPeer;
+    const [source, target] = [id(a), id(b)];
+    const ask = (at: { server: RelayServer }, from: PeerId, hops: number, named: readonly PeerId[]) =>
+      at.server.nextHop({ from, source, target, hops, named });
+    const way = [id(r2), id(r3)];
+    expect(ask(r1, source, 0, way)).toEqual({ to: id(r2) });
+    expect(ask(r2, id(r1), 1, way)).toEqual({ to: id(r3) });
+    expect(ask(r3, id(r2), 2, way)).toEqual({ to: target });
+    const loops: [{ server: RelayServer }, PeerId, number, readonly PeerId[]][] = [
+      // It has been here, or goes back where it came from.
+      [r1, source, 0, [id(r2), id(r1)]],
+      [r2, id(r1), 1, [id(r2), id(r1)]],
+      [r2, id(r3), 1, [id(r3), id(r2)]],
+      [r2, id(r1), 2, way],
+      [r2, id(r1), 3, way],
+      // Its ends are no relays.
+      [r1, source, 0, [target, id(r2)]],
+      [r1, source, 0, [id(r2), source]],
+    ];
+    for (const [at, from, hops, named] of loops) {
+      expect(codeOfCall(() => ask(at, from, hops, named))).toBe('refused');
+    }
+    // The last relay that is named looks no further, and nobody else is asked in the place of one that is named.
+    expect(codeOfCall(() => ask(r2, id(r1), 1, [id(r2)]))).toBe('unreachable');
+    expect(codeOfCall(() => ask(r1, source, 0, []))).toBe('unreachable');
+    expect(codeOfCall(() => ask(r1, source, 0, [id(r3)]))).toBe('unreachable');
   });
 
   test('ends what it forwards for a neighbour that is no member any more', async () => {
@@ -204,13 +246,13 @@ describe('a relay', () => {
     net.network.unlink(a.resolver, relay.resolver);
     await net.clock.runFor(10);
     expect(relay.ended).toEqual([ids.a]);
-    expect(codeOfCall(() => relay.server.nextHop(ids.b, ids.b, ids.a))).toBe('unreachable');
+    expect(codeOfCall(() => hop(relay, ids.b, ids.b, ids.a))).toBe('unreachable');
   });
 
   test('serves no more without the capability', async () => {
     const { relay, ids } = await served();
     relay.state.serves = false;
-    expect(codeOfCall(() => relay.server.nextHop(ids.a, ids.a, ids.b))).toBe('unreachable');
+    expect(codeOfCall(() => hop(relay, ids.a, ids.a, ids.b))).toBe('unreachable');
   });
 
   test('has room for so many clients, and says so', async () => {

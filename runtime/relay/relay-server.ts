@@ -1,17 +1,32 @@
+import { abortable } from '../endpoint/abortable.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import { checkAccess } from '../group/access.ts';
 import { may } from '../group/capability.ts';
 import { type PeerId, shortPeerId } from '../id/peer-id.ts';
+import { relayThatFailed } from '../pipe/pipe-paths.ts';
+import { MAX_RELAY_HOPS } from '../pipe/relayed-path.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
 import { LeaseTable } from '../rendezvous/lease-table.ts';
 import type { GroupResolver, ResolverHandler } from '../resolver/resolver.ts';
 import { DONE_ANSWER, decodeRelayRequest, encodeRelayGrant } from './relay-codec.ts';
-import { MAX_LEASES, RELAY_HANDLER } from './relay-defaults.ts';
-import type { RelayBound, RelayForwarder, RelayGate } from './relay-forwarder.ts';
+import { MAX_DIALLED_RELAYS, MAX_LEASES, RELAY_DIAL_MS, RELAY_HANDLER, SEEK_MS } from './relay-defaults.ts';
+import type { RelayBound, RelayedBind, RelayForwarder, RelayGate, RelayHop } from './relay-forwarder.ts';
+
+/** Finds ways over several relays, as `Router` does. */
+export interface RelayRouter {
+  routesTo(target: PeerId): readonly (readonly PeerId[])[];
+  /** Those, too, that have just failed. */
+  lastResorts(target: PeerId): readonly (readonly PeerId[])[];
+  seek(target: PeerId): Promise<void>;
+  failed(target: PeerId, route: readonly PeerId[], at?: number): void;
+  worked(target: PeerId, route: readonly PeerId[]): void;
+  /** Whether a peer has signed that it relays. */
+  isRelay(peer: PeerId): boolean;
+}
 
 export interface RelayServerInit {
-  readonly resolver: Pick<GroupResolver, 'group' | 'localPeer' | 'handle' | 'neighbour' | 'subscribe'>;
+  readonly resolver: Pick<GroupResolver, 'group' | 'localPeer' | 'handle' | 'neighbour' | 'subscribe' | 'connect'>;
   readonly forwarder: Pick<RelayForwarder, 'open' | 'endOf'>;
   /** Whether the own credential grants to relay, now. */
   readonly mayServe: () => boolean;
@@ -19,6 +34,8 @@ export interface RelayServerInit {
   readonly hostOf: (peer: PeerId) => PeerId | undefined;
   /** At which relays a peer leases, as it has signed. */
   readonly relaysOf: (peer: PeerId) => readonly PeerId[];
+  /** Default: only relays that are linked are passed on to, and none is dialled. */
+  readonly router?: RelayRouter;
   readonly clock: Clock;
   readonly random: Random;
   readonly maxLeases?: number;
@@ -44,8 +61,9 @@ export class RelayServer implements RelayGate {
     this.#endings = [() => handler.close(), () => gate.close(), () => subscription.unsubscribe()];
   }
 
-  nextHop(from: PeerId, source: PeerId, target: PeerId): PeerId {
+  nextHop(bind: RelayedBind): RelayHop | Promise<RelayHop> {
     const { resolver, hostOf, mayServe } = this.#init;
+    const { from, source, target, named } = bind;
     if (!mayServe()) throw new PipevineError('unreachable', 'This peer is no relay of the group.');
     const previous = resolver.neighbour(from);
     if (previous === undefined) {
@@ -55,11 +73,25 @@ export class RelayServer implements RelayGate {
     if (!speaks) {
       throw new PipevineError('refused', `Peer ${shortPeerId(from)} does not speak for ${shortPeerId(source)}.`);
     }
-    const hop = this.#client(target, from) ?? this.#otherRelay(target, from);
-    if (hop === undefined) {
-      throw new PipevineError('unreachable', `Peer ${shortPeerId(target)} has no lease at this relay, nor next to it.`);
-    }
-    return hop;
+    if (named !== undefined) return this.#named(bind, named);
+    const client = this.#client(target, from);
+    if (client !== undefined) return { to: client };
+    // Only the first relay names the others: so what was named stays as it is to the end.
+    const router = bind.hops === 0 ? this.#init.router : undefined;
+    const known = router && this.#found(bind, router.routesTo(target));
+    if (known !== undefined) return known;
+    const other = this.#otherRelay(target, from);
+    if (other !== undefined) return { to: other };
+    if (router !== undefined) return this.#route(bind, router);
+    throw unreachable(target);
+  }
+
+  onOutcome(target: PeerId, named: readonly PeerId[], reason: string | undefined): void {
+    const { router } = this.#init;
+    if (reason === undefined) return router?.worked(target, named);
+    // This relay is the first of the whole way. That nobody answered it says nothing of where on the way that is.
+    const at = relayThatFailed(reason) ?? 1;
+    router?.failed(target, named, at > 1 ? at - 1 : undefined);
   }
 
   /** Leases granted. */
@@ -77,13 +109,81 @@ export class RelayServer implements RelayGate {
     this.#leases.clear();
   }
 
-  /** The peer itself, or its host, when it has a lease and is linked. */
+  /** The peer itself, or its host, when it has a lease and is linked; a relay is no client of those next to it. */
   #client(target: PeerId, from: PeerId): PeerId | undefined {
     const { resolver, hostOf, clock } = this.#init;
     const now = clock.monotonicMs();
-    const isClient = (peer: PeerId): boolean =>
-      peer !== from && this.#leases.has(peer, now) && resolver.neighbour(peer) !== undefined;
+    const isClient = (peer: PeerId): boolean => {
+      const neighbour = resolver.neighbour(peer);
+      if (peer === from || neighbour === undefined) return false;
+      return this.#leases.has(peer, now) || may(neighbour.credential, 'relay');
+    };
     return [target, hostOf(target)].find((peer) => peer !== undefined && isClient(peer));
+  }
+
+  /** Along the relays that are named, and no others. */
+  #named({ from, source, target, hops }: RelayedBind, named: readonly PeerId[]): RelayHop | Promise<RelayHop> {
+    const { resolver, router } = this.#init;
+    const isHere = hops === 0 ? !named.includes(resolver.localPeer) : named[hops - 1] === resolver.localPeer;
+    if (!isHere || [source, target].some((end) => named.includes(end))) {
+      throw new PipevineError('refused', 'The way that this BIND names leads to a peer twice, or not over this relay.');
+    }
+    const next = named[hops];
+    if (next === undefined) {
+      const client = this.#client(target, from);
+      if (client !== undefined) return { to: client };
+      throw unreachable(target);
+    }
+    if (next === from) throw new PipevineError('refused', 'The way that this BIND names goes back where it came from.');
+    const neighbour = resolver.neighbour(next);
+    if (neighbour !== undefined && may(neighbour.credential, 'relay')) return { to: next };
+    if (neighbour !== undefined || router?.isRelay(next) !== true) {
+      throw new PipevineError('unreachable', `There is no link to relay ${shortPeerId(next)}.`);
+    }
+    return this.#link(next).then((to) => ({ to }));
+  }
+
+  /** Over relays that are known to lead there; this one is the first of those that a way may have. */
+  #found({ from, source, target }: RelayedBind, routes: readonly (readonly PeerId[])[]): RelayHop | undefined {
+    const excluded = new Set([from, source, target, this.#init.resolver.localPeer]);
+    const isUsable = (relays: readonly PeerId[]): boolean =>
+      relays.length < MAX_RELAY_HOPS && !relays.some((relay) => excluded.has(relay));
+    const named = routes.find(isUsable);
+    const [to] = named ?? [];
+    return named && to && { to, named };
+  }
+
+  /** Asks for a way, then looks for a link to one of the target's relays. */
+  async #route(bind: RelayedBind, router: RelayRouter): Promise<RelayHop> {
+    const { relaysOf, clock } = this.#init;
+    const { from, target } = bind;
+    const what = `a way to ${shortPeerId(target)}`;
+    await abortable(router.seek(target), clock, { timeoutMs: SEEK_MS }, what).catch(onlyLate);
+    const to = this.#client(target, from);
+    const hop = to === undefined ? this.#found(bind, router.routesTo(target)) : { to };
+    if (hop !== undefined) return hop;
+    const isOther = (relay: PeerId): boolean => ![from, bind.source, target].includes(relay);
+    const others = relaysOf(target).filter((relay) => isOther(relay) && router.isRelay(relay));
+    const dials = others.slice(0, MAX_DIALLED_RELAYS).map((relay) => this.#link(relay));
+    const dialled = await Promise.any(dials).catch(() => undefined);
+    if (dialled !== undefined) return { to: dialled, named: [dialled] };
+    const last = this.#found(bind, router.lastResorts(target));
+    if (last === undefined) throw unreachable(target);
+    return last;
+  }
+
+  /** Links another relay. Rejects with `unreachable`. */
+  async #link(relay: PeerId): Promise<PeerId> {
+    const { resolver } = this.#init;
+    try {
+      const { credential } = await resolver.connect(relay, { timeoutMs: RELAY_DIAL_MS });
+      if (may(credential, 'relay')) return relay;
+    } catch (cause) {
+      if (!(cause instanceof PipevineError)) throw cause;
+      const message = `There is no link to relay ${shortPeerId(relay)}: ${cause.message}`;
+      throw new PipevineError('unreachable', message, { cause });
+    }
+    throw new PipevineError('unreachable', `Peer ${shortPeerId(relay)} is no relay of the group.`);
   }
 
   #otherRelay(target: PeerId, from: PeerId): PeerId | undefined {
@@ -115,4 +215,16 @@ export class RelayServer implements RelayGate {
     }
     return encodeRelayGrant(grant);
   }
+}
+
+function unreachable(target: PeerId): PipevineError {
+  return new PipevineError(
+    'unreachable',
+    `Peer ${shortPeerId(target)} has no lease at this relay, and no way on to it is known.`,
+  );
+}
+
+/** What was found until the deadline counts. */
+function onlyLate(error: unknown): void {
+  if (!(error instanceof PipevineError)) throw error;
 }

@@ -220,15 +220,16 @@ export class ThingServer {
         // What changed while this was read is newer; it waits in the buffer.
         return encodeReading(buffer.take() ?? present);
       } catch (error) {
-        if (!(error instanceof PipevineError)) throw error;
+        if (!(error instanceof PipevineError) || error.code === 'refused') throw error;
         return encodeEmptyAnswer();
       }
     });
   }
 
   async *#subscribe(request: ThingRequest, context: RequestContext): AsyncGenerator<Uint8Array> {
-    const { description } = this.#find(context.localPeer, request.thing);
+    const { description, handlers } = this.#find(context.localPeer, request.thing);
     affordanceOf(description, 'events', request.name);
+    await handlers.subscribeEvent?.(request.name, interactionOf(context));
     yield* this.#watch(`subscribe ${request.name}`, request.thing, context, new EventQueue(), async () =>
       encodeEmptyAnswer(),
     );

@@ -17,11 +17,16 @@ export interface InteractionContext {
   readonly signal: AbortSignal;
 }
 
-/** The handlers of a thing, after the WoT Scripting API's ExposedThing. Each rejects with a PipevineError to refuse. */
+/**
+ * The handlers of a thing, after the WoT Scripting API's ExposedThing. Each rejects with a PipevineError to refuse. An asker
+ * whose read is refused with the code `refused` may not observe either.
+ */
 export interface ThingHandlers {
   readProperty(name: string, context: InteractionContext): Promise<Reading>;
   writeProperty(name: string, value: JsonValue, context: InteractionContext): Promise<void>;
   invokeAction(name: string, input: JsonValue | undefined, context: InteractionContext): Promise<JsonValue | undefined>;
+  /** Whether the asker may subscribe: rejects with a PipevineError to refuse. Absent: every member that may in the group. */
+  subscribeEvent?(name: string, context: InteractionContext): Promise<void>;
 }
 
 /** A thing that this process offers. */

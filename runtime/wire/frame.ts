@@ -60,7 +60,7 @@ export interface BindParameters {
 }
 
 /** Codes of the pipe kinds on the wire. */
-export const PipeKindCode = { unicast: 0, reliable: 1, secure: 2, request: 3 } as const;
+export const PipeKindCode = { unicast: 0, reliable: 1, secure: 2, request: 3, bidirectional: 4 } as const;
 export type PipeKindCode = (typeof PipeKindCode)[keyof typeof PipeKindCode];
 
 /** Whether the link's session protects the pipe, or one of its own, end to end. */

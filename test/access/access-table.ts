@@ -24,6 +24,9 @@ relay.lease          unknown  unknown  yes    yes    lacks  lacks  lacks      ye
 mailbox.put          unknown  unknown  lacks  yes    lacks  lacks  lacks      yes     yes           expired revoked
 mailbox.take         unknown  unknown  yes    yes    lacks  lacks  lacks      yes     yes           expired revoked
 mailbox.done         unknown  unknown  yes    yes    lacks  lacks  lacks      yes     yes           expired revoked
+punch.observe        unknown  unknown  yes    yes    lacks  lacks  lacks      yes     yes           expired revoked
+punch.request        unknown  unknown  yes    yes    lacks  lacks  lacks      yes     yes           expired revoked
+route.query          unknown  unknown  yes    yes    lacks  lacks  lacks      yes     yes           expired revoked
 peerinfo.read        unknown  unknown  yes    yes    lacks  lacks  lacks      yes     yes           expired revoked
 thing.read           unknown  unknown  yes    yes    lacks  lacks  lacks      yes     yes           expired revoked
 thing.observe        unknown  unknown  yes    yes    lacks  lacks  lacks      yes     yes           expired revoked

@@ -5,8 +5,10 @@ import {
   type Peer,
   type PeerGroup,
   type PeerId,
+  PipevineError,
   type ThingHandlers,
   type ThingInit,
+  type Transport,
 } from '@pipevine/runtime';
 import { MemoryNetwork, MemoryStorage, memoryPlatform, seededRandom, VirtualClock } from '@pipevine/transports';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -41,11 +43,20 @@ const HANDLERS: ThingHandlers = {
   invokeAction: async () => String(++calls),
 };
 
+/** Lets the target look for direct ways; it reaches nobody. */
+const probing: Transport = {
+  schemes: ['udp'],
+  dial: () => Promise.reject(new PipevineError('unreachable', 'Nobody is there.')),
+  listen: async (address) => ({ addresses: [address], close: async () => undefined }),
+  probes: () => ({ send: () => undefined, close: () => undefined }),
+};
+
 async function boot(name: string, make: typeof createPeer, disk?: MemoryStorage) {
   const process = network.boot(name);
   const storage = disk?.crash(process.clock) ?? new MemoryStorage({ clock: process.clock });
-  const platform = memoryPlatform({ process, random: seededRandom(`${name} ${clock.monotonicMs()}`), storage });
-  const settings = { platform, seed: seedOf(name), name, listen: [`mem://${name}:7`] };
+  const memory = memoryPlatform({ process, random: seededRandom(`${name} ${clock.monotonicMs()}`), storage });
+  const platform = { ...memory, transports: [...memory.transports, probing] };
+  const settings = { platform, seed: seedOf(name), name, listen: [`mem://${name}:7`, 'udp://192.0.2.1:7'] };
   const roles = name === 'target' ? { roles: ['gateway'], rendezvous: 'always' as const } : {};
   const peer = await clock.run(make({ ...settings, ...roles }));
   return { peer, process, storage };

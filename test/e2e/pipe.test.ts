@@ -252,10 +252,11 @@ describe('pipes by name between processes', () => {
           kind: 'secure',
           peer: idOf(peerName),
           peerName,
+          path: null,
           groupName: 'home of cellar',
         })),
       );
-      expect(table).toMatch(new RegExp(`^bell +secure +attic +${shortIdOf('attic')} +home of cellar$`, 'm'));
+      expect(table).toMatch(new RegExp(`^bell +secure +attic +${shortIdOf('attic')} +home of cellar +-$`, 'm'));
 
       expect(await send('kitchen', 'ring twice\n', 'bell', '--to', 'attic')).toMatchObject({ code: 0, stderr: '' });
       expect((await attic.printed(11, DEADLINE_MS)).toString()).toBe('ring twice\n');

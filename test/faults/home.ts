@@ -4,6 +4,7 @@ import {
   type GroupId,
   type Identity,
   identityFromSeed,
+  messaging,
   type PeerInit,
   PipevineError,
 } from '@pipevine/runtime';
@@ -64,7 +65,7 @@ export class Home {
       listen: [addressOf(name)],
       seeds: seeds.map(addressOf),
       localDiscovery: false,
-      create: createEdgePeer,
+      create: (init) => createEdgePeer(init, [messaging]),
     });
     await this.#join(machine, roles);
     await timesUntil(this.simulation, [machine], (one) => isServed(one, this.#rendezvous), MINUTE);

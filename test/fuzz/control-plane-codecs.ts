@@ -1,4 +1,4 @@
-import { type Crypto, groupIdFromBytes, identityFromSeed, type Random } from '@pipevine/runtime';
+import { groupIdFromBytes, identityFromSeed, type Random } from '@pipevine/runtime';
 import { nodeCrypto, type SeededRandom, seededRandom } from '@pipevine/transports';
 import { signCose } from '../../runtime/advertisement/cose-sign1.ts';
 import * as discovery from '../../runtime/discovery/discovery-codec.ts';
@@ -19,22 +19,8 @@ import {
 } from '../../runtime/peerinfo/peer-info-codec.ts';
 import * as rendezvous from '../../runtime/rendezvous/rendezvous-codec.ts';
 import * as resolver from '../../runtime/resolver/resolver-codec.ts';
-
-/** One form of bytes that come from outside. */
-export interface FuzzedCodec {
-  readonly name: string;
-  readonly valid: readonly Uint8Array[];
-  decode(bytes: Uint8Array): unknown;
-  /** Writes what `decode` gave. Absent where there is no such function, or what it would sign is not all of it. */
-  encode?(value: never): Uint8Array;
-  /** Codes besides `malformed` and `too-large`. */
-  readonly codes?: readonly string[];
-  /** Whether each bit is signed, or part of a signature. */
-  readonly sealed?: boolean;
-  /** Puts a valid signature on a payload: what a member with a key can send. Then `payloads` are valid ones. */
-  readonly seal?: (payload: Uint8Array) => Uint8Array;
-  readonly payloads?: readonly Uint8Array[];
-}
+import { countedCrypto } from './counted-crypto.ts';
+import type { FuzzedCodec } from './fuzzed-codec.ts';
 
 const random: SeededRandom = seededRandom('control plane codecs');
 const authority = identityFromSeed(nodeCrypto, random.bytes(32));
@@ -45,23 +31,6 @@ const serial = base32Encode(random.bytes(16));
 const nonce = random.bytes(16);
 const share = random.bytes(32);
 const tag = random.bytes(64);
-
-/** Signatures that were checked since the last look. */
-export const work = {
-  verified: 0,
-  take(): number {
-    const { verified } = work;
-    work.verified = 0;
-    return verified;
-  },
-};
-const crypto: Crypto = {
-  ...nodeCrypto,
-  verify: (...given) => {
-    work.verified++;
-    return nodeCrypto.verify(...given);
-  },
-};
 
 function payloadOf(
   encoded: Uint8Array,
@@ -214,7 +183,7 @@ export const CODECS: readonly FuzzedCodec[] = [
   {
     name: 'a credential',
     valid: [administrator.encoded, chained.encoded, byQuorum],
-    decode: (bytes) => verifyCredential(crypto, bytes),
+    decode: (bytes) => verifyCredential(countedCrypto, bytes),
     codes: ['forged', 'refused', 'unsupported'],
     sealed: true,
     seal: (payload) => signCose(member.signing, 'pipevine/1 credential', payload),
@@ -225,7 +194,7 @@ export const CODECS: readonly FuzzedCodec[] = [
     valid: statements.map(({ encoded }) => encoded),
     decode: (bytes) => {
       const form = readStatement(bytes);
-      verifyStatement(crypto, form);
+      verifyStatement(countedCrypto, form);
       return form;
     },
     codes: ['forged', 'unsupported'],
@@ -236,7 +205,7 @@ export const CODECS: readonly FuzzedCodec[] = [
   {
     name: 'a charter',
     valid: [charter.encoded],
-    decode: (bytes) => verifyCharter(crypto, bytes),
+    decode: (bytes) => verifyCharter(countedCrypto, bytes),
     codes: ['forged', 'unsupported'],
     sealed: true,
     seal: (content) => signStatement(authority.signing, { ...charterFields, content }).encoded,
@@ -245,7 +214,7 @@ export const CODECS: readonly FuzzedCodec[] = [
   {
     name: 'a proposal to a quorum',
     valid: [proposal],
-    decode: (bytes) => readProposal(crypto, bytes),
+    decode: (bytes) => readProposal(countedCrypto, bytes),
     codes: ['forged', 'refused', 'unsupported', 'invalid-argument'],
   },
   {

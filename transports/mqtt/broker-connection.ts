@@ -101,6 +101,14 @@ export class BrokerConnection {
     }
   }
 
+  /** The same, and a broker that cannot be reached is tried until it can. Settles with the first attempt. */
+  async subscribeInTime(topic: string, subscriber: Subscriber): Promise<void> {
+    this.#subscribers.set(topic, subscriber);
+    this.#linger?.cancel();
+    await this.connected();
+    await this.#askFor([topic]);
+  }
+
   /** Forgets the topic, if it is still this subscriber's. */
   unsubscribe(topic: string, subscriber: Subscriber): void {
     if (this.#subscribers.get(topic) !== subscriber) return;

@@ -38,8 +38,20 @@ export function mqttAddressText({ tls, host, port, prefix, id }: MqttAddress): E
   return formatEndpointAddress({ scheme: tls ? 'mqtts' : 'mqtt', host, port, path });
 }
 
+/** Reads `mqtt://broker`, `mqtts://broker:8884`, as `brokerText` writes it. Throws `invalid-address`. */
+export function parseBroker(text: string): string {
+  const { scheme, host, port, path } = parseEndpointAddress(text);
+  if ((scheme === 'mqtt' || scheme === 'mqtts') && host !== '' && host !== '*' && port !== 0 && path === '') {
+    return brokerText({ tls: scheme === 'mqtts', host, port: port ?? DEFAULT_PORT[scheme] });
+  }
+  throw new PipevineError(
+    'invalid-address',
+    `"${text.slice(0, 120)}" is no MQTT broker: expected mqtt://host, mqtts://host or either with a port, and no more.`,
+  );
+}
+
 /** The broker alone, as `mqtt://host:port`: what logins and connections are kept by. */
-export function brokerText({ tls, host, port }: MqttAddress): string {
+export function brokerText({ tls, host, port }: Pick<MqttAddress, 'tls' | 'host' | 'port'>): string {
   return formatEndpointAddress({ scheme: tls ? 'mqtts' : 'mqtt', host, port, path: '' });
 }
 

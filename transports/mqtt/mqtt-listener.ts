@@ -48,6 +48,13 @@ export class MqttListener implements Subscriber {
     return this.#init.broker.subscribe(this.#topic, this);
   }
 
+  /** Begins when the broker can be reached; `onFailed` hears why the first attempt failed. */
+  beginInTime(onFailed: (error: PipevineError) => void): void {
+    this.#init.broker.subscribeInTime(this.#topic, this).catch((error: PipevineError) => {
+      if (!this.#closed) onFailed(error);
+    });
+  }
+
   /** Accepts no more; sessions go on. */
   close(): void {
     this.#closed = true;

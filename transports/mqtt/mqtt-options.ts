@@ -1,4 +1,4 @@
-import type { Clock, Random } from '@pipevine/runtime';
+import type { Clock, EndpointAddress, PipevineError, Random } from '@pipevine/runtime';
 
 /** What a broker asks of its clients. */
 export interface BrokerLogin {
@@ -9,10 +9,15 @@ export interface BrokerLogin {
 }
 
 export interface MqttTransportInit {
-  /** Logins by broker, `mqtt://host:port`: a login is shown to no other broker, whoever names one in an address. */
+  /** Logins by broker, `mqtt://host` or `mqtts://host:8884`: a login is shown to no other broker, whoever names one in an address. */
   readonly logins?: ReadonlyMap<string, BrokerLogin>;
   /** 32 bytes, for instance derived from the peer's identity: gives listeners the same ids after a restart. Default: random. */
   readonly listenerSeed?: Uint8Array;
+  /**
+   * With it `listen` waits for no broker: it takes effect when the broker can be reached, and this is told once why it cannot
+   * yet. Without it `listen` rejects then.
+   */
+  readonly onListenWaits?: (address: EndpointAddress, error: PipevineError) => void;
   readonly limits?: Partial<MqttLimits>;
   readonly clock?: Clock;
   readonly random?: Random;

@@ -446,6 +446,42 @@ describe('a broker with a certificate', () => {
   });
 });
 
+describe('listening while the broker is away', () => {
+  it('waits for no broker when the reason is heard, and takes effect when the broker is there', async () => {
+    await broker.stop();
+    const told: string[] = [];
+    const listening = mqttTransport({ onListenWaits: (address, { code }) => told.push(`${code} ${address}`) });
+    const accepted: Connection[] = [];
+    const listener = await listening.listen(`${broker.url}/home`, (connection) => accepted.push(connection));
+    cleanups.push(() => listener.close());
+    const [address = ''] = listener.addresses;
+    await until(() => told.length > 0, 'the reason is told');
+    expect(told).toEqual([`unreachable ${address}`]);
+    await broker.start();
+    await until(() => listening.counters.brokerConnections > 0, 'the broker is used');
+    const near = await mqttTransport().dial(address);
+    cleanups.push(() => near.abort());
+    expect(told).toHaveLength(1);
+  });
+
+  it('rejects when nobody hears the reason', async () => {
+    const away = broker.url;
+    await broker.stop();
+    await expect(mqttTransport().listen(`${away}/home`, () => undefined)).rejects.toMatchObject({
+      code: 'unreachable',
+    });
+    await broker.start();
+  });
+});
+
+describe('logins', () => {
+  it.each(['tcp://broker', 'mqtt://broker/prefix', 'broker', 'mqtt://user@broker'])('are for no broker %s', (text) => {
+    expect(() => mqttTransport({ logins: new Map([[text, {}]]) })).toThrow(
+      /is (no MQTT broker|not an endpoint address)/,
+    );
+  });
+});
+
 describe('addresses', () => {
   it.each([
     ['mqtt://broker/a', 'mqtt://broker:1883/a'],

@@ -14,7 +14,7 @@ import { nodeClock } from '../node/node-clock.ts';
 import { nodeCrypto } from '../node/node-crypto.ts';
 import { nodeRandom } from '../node/node-random.ts';
 import { BrokerConnection } from './broker-connection.ts';
-import { brokerText, type MqttAddress, mqttAddressText, parseMqttAddress } from './mqtt-address.ts';
+import { brokerText, type MqttAddress, mqttAddressText, parseBroker, parseMqttAddress } from './mqtt-address.ts';
 import { MqttListener } from './mqtt-listener.ts';
 import {
   type BrokerLogin,
@@ -50,12 +50,14 @@ class BrokeredTransport implements MqttTransport {
   readonly #seed: Uint8Array;
   readonly #brokers = new Map<string, BrokerConnection>();
   readonly #listening = new Set<EndpointAddress>();
+  readonly #onListenWaits: MqttTransportInit['onListenWaits'];
 
   constructor(init: MqttTransportInit) {
     this.#limits = checked({ ...MQTT_DEFAULTS, ...init.limits });
     this.#clock = init.clock ?? nodeClock;
     this.#random = init.random ?? nodeRandom;
-    this.#logins = init.logins ?? new Map();
+    this.#logins = new Map([...(init.logins ?? [])].map(([broker, login]) => [parseBroker(broker), login]));
+    this.#onListenWaits = init.onListenWaits;
     this.#seed = init.listenerSeed ?? this.#random.bytes(32);
     if (this.#seed.length !== 32) {
       throw new PipevineError('invalid-argument', `listenerSeed has 32 bytes, not ${this.#seed.length}.`);
@@ -138,7 +140,9 @@ class BrokeredTransport implements MqttTransport {
         onEnded: () => this.#release(),
         onConnection,
       });
-      await listener.begin();
+      const onWaits = this.#onListenWaits;
+      if (onWaits === undefined) await listener.begin();
+      else listener.beginInTime((error) => onWaits(own, error));
       return {
         addresses: [own],
         close: async () => {

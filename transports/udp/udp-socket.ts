@@ -30,6 +30,8 @@ export interface UdpSocketInit {
   /** An address, never a name. `::` serves IPv4 as well. */
   readonly host: string;
   readonly port: number;
+  /** Looks at each packet first: whether it is a probe, and has been dealt with. */
+  readonly takeProbe: (packet: Uint8Array, host: string, port: number) => boolean;
   /** The port is free again. */
   readonly onReleased: () => void;
 }
@@ -133,6 +135,16 @@ export class UdpSocket {
     return false;
   }
 
+  /** Sends a packet that is of no connection. */
+  sendProbe(remote: UdpRemote, packet: Uint8Array): void {
+    if (this.#closed !== undefined || this.#pendingBytes > this.#init.options.highWaterBytes) return;
+    this.#pendingBytes += packet.length;
+    this.#socket.socket.send(packet, remote.port, remote.host, (error) => {
+      if (error !== null) this.counters.sendFailures++;
+      this.#left(packet.length);
+    });
+  }
+
   /** For its connections: hands a packet that is not for one of them to the next, or to a new one. */
   decline(connection: UdpConnection, packet: Uint8Array, begins: boolean): void {
     const { host, port } = connection.remote;
@@ -162,6 +174,7 @@ export class UdpSocket {
     }
     // Without Buffer's methods: its `slice` makes a view where Uint8Array's makes a copy.
     const packet = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (this.#init.takeProbe(packet, host, port)) return;
     const known = this.#connections.get(keyOf(host, port))?.[0];
     if (known !== undefined) known.receive(packet);
     else this.#accept(packet, { host, port });
@@ -199,13 +212,18 @@ export class UdpSocket {
   }
 
   #sent(connection: UdpConnection, length: number, error: Error | null): void {
-    this.#pendingBytes -= length;
     if (error === null) {
       this.counters.sent++;
     } else {
       this.counters.sendFailures++;
       connection.sendFailed(dialFailure(connection.remoteAddress, error));
     }
+    this.#left(length);
+  }
+
+  /** The system has taken so many bytes, or refused them. */
+  #left(bytes: number): void {
+    this.#pendingBytes -= bytes;
     if (this.#pendingBytes * 2 > this.#init.options.highWaterBytes) return;
     if (this.#blocked.size > 0) {
       const blocked = [...this.#blocked];

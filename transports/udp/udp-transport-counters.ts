@@ -24,6 +24,10 @@ export interface UdpTransportCounters {
   refusedPerRemote: number;
   /** Accepted connections that nobody started. */
   abandoned: number;
+  /** Probes sent, and received; and those beyond the rate of their source, or of all. */
+  probesSent: number;
+  probesReceived: number;
+  probesRefused: number;
 }
 
 export function newUdpTransportCounters(): UdpTransportCounters {
@@ -42,5 +46,8 @@ export function newUdpTransportCounters(): UdpTransportCounters {
     refusedTotal: 0,
     refusedPerRemote: 0,
     abandoned: 0,
+    probesSent: 0,
+    probesReceived: 0,
+    probesRefused: 0,
   };
 }

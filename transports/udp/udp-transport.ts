@@ -3,6 +3,8 @@ import {
   type DialOptions,
   type EndpointAddress,
   PipevineError,
+  type ProbeInit,
+  type ProbePort,
   type Transport,
   type TransportListener,
 } from '@pipevine/runtime';
@@ -11,6 +13,7 @@ import { dialableAddresses } from '../tcp/listen-addresses.ts';
 import { dialFailure, listenFailure } from '../tcp/tcp-failure.ts';
 import { parseUdpAddress, udpAddressText, withMapping } from './udp-address.ts';
 import { UdpAdmission } from './udp-admission.ts';
+import { UdpProbes } from './udp-probes.ts';
 import { findRoute, resolveHost, type UdpRoute } from './udp-route.ts';
 import { type UdpRemote, UdpSocket } from './udp-socket.ts';
 import { newUdpTransportCounters, type UdpTransportCounters } from './udp-transport-counters.ts';
@@ -33,6 +36,7 @@ class NodeUdpTransport implements UdpTransport {
   readonly counters: UdpTransportCounters = newUdpTransportCounters();
   readonly #options: UdpTransportOptions;
   readonly #admission: UdpAdmission;
+  readonly #probes: UdpProbes;
   /** Bound for listeners; one that no longer listens stays while it has connections. */
   readonly #listening = new Set<UdpSocket>();
   /** For dials where nothing listens, by family. */
@@ -41,6 +45,7 @@ class NodeUdpTransport implements UdpTransport {
   constructor(options: UdpTransportOptions) {
     this.#options = options;
     this.#admission = new UdpAdmission(options, this.counters);
+    this.#probes = new UdpProbes(options, this.counters, this.#listening);
   }
 
   /** Resolves when there is a route: nothing is sent until something is written, so nothing says whether anybody listens. */
@@ -95,6 +100,10 @@ class NodeUdpTransport implements UdpTransport {
         return closing;
       },
     };
+  }
+
+  probes(init: ProbeInit): ProbePort {
+    return this.#probes.open(init);
   }
 
   /** A socket that listened here before, and is only open for the connections that it still has. */
@@ -157,6 +166,7 @@ class NodeUdpTransport implements UdpTransport {
       dgram: await this.#dgram(),
       host,
       port,
+      takeProbe: (packet, from, fromPort) => this.#probes.take(packet, from, fromPort),
       onReleased: () => onReleased(socket),
     });
     return socket;

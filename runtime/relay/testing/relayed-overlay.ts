@@ -8,8 +8,13 @@ export interface TestRelay extends TestPeer {
   readonly forwarder: RelayForwarder;
 }
 
-/** Starts a relay that forwards in the world group, to neighbours and over the relays of others. */
-export async function startRelay(overlay: Overlay, name: string, init: TestPeerInit = {}): Promise<TestRelay> {
+/** Starts a relay that forwards in the world group; default: to neighbours and over the relays of others. */
+export async function startRelay(
+  overlay: Overlay,
+  name: string,
+  init: TestPeerInit = {},
+  ownGate?: RelayGate,
+): Promise<TestRelay> {
   let forwarder: RelayForwarder | undefined;
   const peer = await overlay.peer(name, {
     ...init,
@@ -20,16 +25,16 @@ export async function startRelay(overlay: Overlay, name: string, init: TestPeerI
   });
   if (forwarder === undefined) throw new Error('no forwarder was made');
   const gate: RelayGate = {
-    nextHop: (from, _source, target) => {
+    nextHop: ({ from, target }) => {
       const own = peer.identity.id;
       const relays = overlay.relays.get(target) ?? [];
       const client = overlay.hosts.get(target) ?? target;
-      if (overlay.relays.get(client)?.includes(own) === true && client !== from) return client;
+      if (overlay.relays.get(client)?.includes(own) === true && client !== from) return { to: client };
       const known = (id: PeerId): boolean => id !== own && id !== from && peer.endpoint.linkTo(id) !== undefined;
-      return relays.find(known) ?? overlay.relays.get(own)?.find(known) ?? target;
+      return { to: relays.find(known) ?? overlay.relays.get(own)?.find(known) ?? target };
     },
   };
-  forwarder.open(WORLD_GROUP, gate);
+  forwarder.open(WORLD_GROUP, ownGate ?? gate);
   return { ...peer, forwarder };
 }
 
