@@ -68,3 +68,27 @@ it('measures again once a minute although the link is busy', () => {
   expect(pings).toBeGreaterThanOrEqual(3);
   expect(pings).toBeLessThanOrEqual(5);
 });
+
+it('in doubt asks at once and each second, and gives up after the fourth question', () => {
+  const state = new KeepAliveState(init, 0, 0);
+  state.doubt(1_000);
+  const asked: number[] = [];
+  for (;;) {
+    const now = state.nextDeadlineMs;
+    if (state.step(now, 0).do === 'give-up') {
+      expect(now).toBe(5_000);
+      break;
+    }
+    asked.push(now);
+  }
+  expect(asked).toEqual([1_000, 2_000, 3_000, 4_000]);
+});
+
+it('has no doubt any more once something came', () => {
+  const state = new KeepAliveState(init, 0, 0);
+  state.doubt(1_000);
+  expect(state.step(1_000, 0)).toMatchObject({ do: 'ping' });
+  state.heard(1_500);
+  expect(state.step(2_000, 0)).toEqual({ do: 'wait' });
+  expect(state.nextDeadlineMs).toBe(13_500);
+});

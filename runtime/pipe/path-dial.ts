@@ -39,7 +39,7 @@ export async function dialPath(
       .relayed(to.peer, to.group)
       .filter((path) => !to.refused.has(pathKey(path)) && !begun.has(pathKey(path)))
       .sort((a, b) => Number(paths.isLinked(b.via)) - Number(paths.isLinked(a.via)));
-  const seeks = paths.wantsRoutes(to.peer, to.group);
+  const seeks = paths.wantsRoutes(to.peer, to.group, (path) => to.refused.has(pathKey(path)));
   if (paths.isLinked(direct.via) || (left().length === 0 && !seeks)) {
     return { ...direct, link: await endpoint.connect(direct.via, options) };
   }

@@ -66,8 +66,7 @@ export class PipePaths {
     const direct = this.relaysOf(peer, group);
     const named = this.#named(peer, group);
     const own = (relays?.relaysOf(localPeer, group) ?? []).filter((relay) => this.#mayRelay(relay, peer));
-    const over = (via: PeerId): RoutedPath => ({ via, type: 'relayed' });
-    return [...direct.map(over), ...named, ...own.filter((relay) => !direct.includes(relay)).map(over)];
+    return [...direct.map(overRelay), ...named, ...own.filter((relay) => !direct.includes(relay)).map(overRelay)];
   }
 
   /** The first relays of these ways. */
@@ -84,11 +83,11 @@ export class PipePaths {
     return [...new Set(all)].filter((relay) => this.#mayRelay(relay, peer)).slice(0, MAX_RELAYS_PER_PEER);
   }
 
-  /** Whether no linked relay is known that leads to the peer: others are to be asked. */
-  wantsRoutes(peer: PeerId, group: GroupId): boolean {
+  /** Whether others are to be asked: of the linked relays that are known to lead to the peer, all have failed. */
+  wantsRoutes(peer: PeerId, group: GroupId, hasFailed: (path: RoutedPath) => boolean): boolean {
     if (this.#init.relays?.seek === undefined || this.isLinked(this.direct(peer).via)) return false;
-    const isLinked = (relay: PeerId): boolean => this.isLinked(relay);
-    return !this.relaysOf(peer, group).some(isLinked) && this.#named(peer, group).length === 0;
+    const ways = [...this.relaysOf(peer, group).map(overRelay), ...this.#named(peer, group)];
+    return !ways.some((path) => this.isLinked(path.via) && !hasFailed(path));
   }
 
   /** Asks others for ways over relays. Resolves when there is one, or all were asked; never rejects. */
@@ -121,7 +120,7 @@ export class PipePaths {
     if (!relayed.allowed) return undefined;
     const ways = this.relayed(peer, group).filter(({ via }) => this.isLinked(via));
     const way = ways.find((path) => !relayed.resting(path.via, path));
-    if (this.wantsRoutes(peer, group)) void this.seek(peer, group);
+    if (this.wantsRoutes(peer, group, (path) => relayed.resting(path.via, path))) void this.seek(peer, group);
     return way;
   }
 
@@ -138,6 +137,10 @@ export class PipePaths {
   #mayRelay(relay: PeerId, peer: PeerId): boolean {
     return relay !== peer && relay !== this.#init.localPeer && relay !== this.#init.routes.hostOf(peer);
   }
+}
+
+function overRelay(via: PeerId): RoutedPath {
+  return { via, type: 'relayed' };
 }
 
 const SAYS_WHERE = /^At relay (\d): /;

@@ -150,13 +150,13 @@ export class Router {
   }
 
   /**
-   * A way did not lead to the peer. `at`: which of its relays said so, from 1 on, when one did; else any hop may be the
-   * one.
+   * A way did not lead to the peer. `at`: which relay said so, from 1 on, when one did; else any hop may be the one. The last
+   * relay of the way may have gone on over others of its own choice: what those say is said of it.
    */
   failed(target: PeerId, route: Route, at?: number): void {
     for (const [i, near] of route.entries()) {
       const far = route[i + 1] ?? target;
-      if (at === undefined || at === i + 1) this.#failed.add(near, far, at !== undefined);
+      if (at === undefined || Math.min(at, route.length) === i + 1) this.#failed.add(near, far, at !== undefined);
     }
     this.#generation++;
   }
