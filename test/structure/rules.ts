@@ -2,13 +2,20 @@ import { isBuiltin } from 'node:module';
 import { dirname, join, normalize } from 'node:path';
 import { importsOf } from './imports.ts';
 
+interface PackageRules {
+  readonly name: string;
+  readonly mayImport: readonly string[];
+  /** What it imports goes into its own files, so that development dependencies do. */
+  readonly bundled?: true;
+}
+
 /** Our packages by folder: name, and the folders whose packages they may import. */
-export const PACKAGES: Readonly<Record<string, { readonly name: string; readonly mayImport: readonly string[] }>> = {
+export const PACKAGES: Readonly<Record<string, PackageRules>> = {
   runtime: { name: '@pipevine/runtime', mayImport: [] },
   transports: { name: '@pipevine/transports', mayImport: ['runtime'] },
   'proxy-host': { name: '@pipevine/proxy-host', mayImport: ['runtime'] },
   cli: { name: 'pipevine', mayImport: ['runtime', 'transports', 'proxy-host', 'boards'] },
-  'nodered-nodes': { name: '@pipevine/node-red', mayImport: ['runtime', 'transports'] },
+  'nodered-nodes': { name: '@pipevine/node-red', mayImport: ['runtime', 'transports'], bundled: true },
   boards: { name: '@pipevine/boards', mayImport: [] },
 };
 
@@ -77,7 +84,7 @@ export function violationsOf(tree: SourceTree): string[] {
       if (isTest(path)) continue;
       if (other !== undefined && other !== folder && !own.mayImport.includes(other)) {
         report(`${folder} must not import ${other}`);
-      } else if (other !== folder && !tree.dependencies.get(folder)?.runtime.has(name)) {
+      } else if (other !== folder && !tree.dependencies.get(folder)?.[own.bundled ? 'all' : 'runtime'].has(name)) {
         report(`${folder}/package.json does not declare '${name}'`);
       }
     }
