@@ -6,7 +6,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BODY_BYTES, MESSAGES, mailboxRate } from '../test/interop/mailbox-rate.ts';
+import { BODY_BYTES, MESSAGES, mailboxRate } from './mailbox-rate.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'pipevine-mailbox-'));
 

@@ -54,8 +54,8 @@ interface Throughput {
   readonly perCpuSecond: number;
 }
 
-async function pair<T>(kind: string, use: (source: Worker, sink: Worker) => Promise<T>): Promise<T> {
-  const sink = new Worker('sink', kind);
+async function pair<T>(kind: string, use: (source: Worker, sink: Worker) => Promise<T>, relay?: SinkReady): Promise<T> {
+  const sink = new Worker('sink', kind, JSON.stringify(relay ?? {}));
   const ready = await sink.next<SinkReady>();
   const source = new Worker('source', kind, JSON.stringify(ready));
   try {
@@ -198,6 +198,37 @@ rows.push([
   (pipeEcho.p99Us / rawEcho.p99Us).toFixed(2),
   '',
 ]);
+console.error('the same over a relay');
+const relay = new Worker('relay');
+const relayReady = await relay.next<SinkReady>();
+await pair(
+  'relayed',
+  async (source, sink) => {
+    const echo = await source.order<EchoReport>({ do: 'echo', size: 32, rounds: ECHO_ROUNDS / 4 });
+    const relayed: Record<string, unknown> = { echo };
+    for (const size of [32, 1024, 65536]) {
+      const one = await throughput(source, sink, size, 'coalesced');
+      relayed[`throughput ${size}`] = one;
+      rows.push([
+        `relayed, ${size} B, many a turn`,
+        '',
+        `${count(one.perSecond)}/s  ${count(one.megabytesPerSecond)} MB/s`,
+        '',
+        '',
+      ]);
+    }
+    rows.push([
+      'relayed, round trip, 32 B, p50',
+      `${rawEcho.p50Us} us`,
+      `${echo.p50Us} us`,
+      (echo.p50Us / rawEcho.p50Us).toFixed(2),
+      '',
+    ]);
+    results.relayed = relayed;
+  },
+  relayReady,
+);
+relay.stop();
 rows.push(['on the wire, 32 B alone', '36 B', `${lone.bytesOut} B`, '', '<= 60 B']);
 rows.push(['  its acknowledgement', '', `${lone.bytesBack} B`, '', '']);
 results['round trip'] = { raw: rawEcho, pipevine: pipeEcho };

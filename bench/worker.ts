@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createPeer, type Peer, type Pipe, parsePeerId } from '@pipevine/runtime';
+import { createPeer, type Peer, type PeerGroup, type Pipe, parsePeerId } from '@pipevine/runtime';
 import { nodePlatform } from '@pipevine/transports';
 import { rawClient, rawServer, readMessages, writeBatch } from './raw-tcp.ts';
 
@@ -46,11 +46,11 @@ function tell(message: object): void {
   process.send?.(message);
 }
 
-async function temporaryPeer(name: string, listen: readonly string[]): Promise<Peer> {
+async function temporaryPeer(name: string, listen: readonly string[], seeds: readonly string[] = []): Promise<Peer> {
   const folder = mkdtempSync(join(tmpdir(), 'pipevine-bench-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   const platform = await nodePlatform({ storage: join(folder, 'pipevine.db') });
-  return createPeer({ platform, name, seed: platform.random.bytes(32), listen });
+  return createPeer({ platform, name, seed: platform.random.bytes(32), listen, seeds });
 }
 
 /** Counts what comes between two reports. */
@@ -82,7 +82,28 @@ class Counter {
   }
 }
 
-async function sink(kind: string): Promise<void> {
+/** A relay for a sink and a source that nobody can dial. */
+async function relay(): Promise<void> {
+  const peer = await temporaryPeer('relay', ['tcp://127.0.0.1:0']);
+  const group = await peer.createGroup({ name: 'bench' });
+  tell({ address: peer.addresses[0] ?? '', code: await peer.invite(group.id, { uses: 2 }) } satisfies SinkReady);
+}
+
+/** A member of the relay's group, with a lease there. */
+async function behindRelay(name: string, ready: SinkReady): Promise<{ peer: Peer; group: PeerGroup }> {
+  const { code = '', address = '' } = ready;
+  const peer = await temporaryPeer(name, [], [address]);
+  const group = await peer.join(code, { addresses: [address] });
+  while (group.relays().leases.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  return { peer, group };
+}
+
+function serve(group: PeerGroup, counter: Counter): void {
+  group.listen({ name: 'stream' }, (pipe) => pipe.receive((message) => counter.count(message.length)));
+  group.listen({ name: 'echo' }, (pipe) => pipe.receive((message) => pipe.send(message)));
+}
+
+async function sink(kind: string, ready: SinkReady): Promise<void> {
   const counter = new Counter();
   if (kind === 'raw') {
     const stream = await rawServer(counter.count, false);
@@ -90,11 +111,14 @@ async function sink(kind: string): Promise<void> {
   } else if (kind === 'raw-echo') {
     const echo = await rawServer(() => {}, true);
     tell({ port: echo.port } satisfies SinkReady);
+  } else if (kind === 'relayed') {
+    const { peer, group } = await behindRelay('sink', ready);
+    serve(group, counter);
+    tell({ ...ready, peer: peer.id } satisfies SinkReady);
   } else {
     const peer = await temporaryPeer('sink', ['tcp://127.0.0.1:0']);
     const group = await peer.createGroup({ name: 'bench' });
-    group.listen({ name: 'stream' }, (pipe) => pipe.receive((message) => counter.count(message.length)));
-    group.listen({ name: 'echo' }, (pipe) => pipe.receive((message) => pipe.send(message)));
+    serve(group, counter);
     const code = await peer.invite(group.id, {});
     tell({ address: peer.addresses[0] ?? '', code, peer: peer.id } satisfies SinkReady);
   }
@@ -195,6 +219,11 @@ async function lone(peer: Peer, pipe: Pipe, order: Extract<Order, { do: 'lone' }
   return { bytesOut: median(out), bytesBack: median(back) };
 }
 
+async function besideSink({ code = '', address = '' }: SinkReady): Promise<{ peer: Peer; group: PeerGroup }> {
+  const peer = await temporaryPeer('source', []);
+  return { peer, group: await peer.join(code, { addresses: [address] }) };
+}
+
 async function source(kind: string, ready: SinkReady): Promise<void> {
   if (kind === 'raw' || kind === 'raw-echo') {
     const socket = await rawClient(ready.port ?? 0);
@@ -211,11 +240,12 @@ async function source(kind: string, ready: SinkReady): Promise<void> {
       }
     });
   } else {
-    const peer = await temporaryPeer('source', []);
-    const group = await peer.join(ready.code ?? '', { addresses: [ready.address ?? ''] });
+    const { peer, group } = kind === 'relayed' ? await behindRelay('source', ready) : await besideSink(ready);
     const sinkPeer = parsePeerId(ready.peer ?? '');
     const streaming = await group.connect({ peer: sinkPeer, name: 'stream' });
     const echoing = await group.connect({ peer: sinkPeer, name: 'echo' });
+    const wanted = kind === 'relayed' ? 'relayed' : 'direct';
+    if (streaming.path?.type !== wanted) throw new Error(`The pipe of the bench is to be ${wanted}.`);
     process.on('message', async (order: Order) => {
       if (order.do === 'stream') tell(await stream(pipeOutlet(streaming), order));
       if (order.do === 'lone') tell(await lone(peer, streaming, order));
@@ -236,4 +266,5 @@ async function source(kind: string, ready: SinkReady): Promise<void> {
 // The bench has ended, however it did.
 process.on('disconnect', () => process.exit());
 const [role = '', kind = '', ready = '{}'] = process.argv.slice(2);
-await (role === 'sink' ? sink(kind) : source(kind, JSON.parse(ready)));
+if (role === 'relay') await relay();
+else await (role === 'sink' ? sink : source)(kind, JSON.parse(ready));

@@ -18,6 +18,8 @@ export * from './link/prologue.ts';
 export * from './link/sealed-message.ts';
 export * from './link/session-link.ts';
 export * from './link/wire-error.ts';
+export * from './mailbox/mailbox-codec.ts';
+export * from './mailbox/mailbox-server.ts';
 export * from './peer/assemble-peer.ts';
 export * from './peer/peer-part.ts';
 export * from './rendezvous/rendezvous-server.ts';

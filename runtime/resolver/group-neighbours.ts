@@ -70,6 +70,8 @@ interface Neighbour {
   error: PipevineError | undefined;
   retry: Timer | undefined;
   delayMs: number;
+  /** When it was last asked again at once because it had shown that it is a member. */
+  metMs: number;
   /** Not asked before this monotonic time: it said that it is no member, or sent what does not verify. */
   restUntilMs: number;
 }
@@ -150,12 +152,15 @@ export class GroupNeighbours {
     this.#lost(neighbour);
   }
 
-  /** It has shown that it is a member: had it said no before, it may have joined since, and is asked again soon. */
+  /** It has shown that it is a member: had it said no before, it may have joined since, and is asked at once, or later if that was in vain. */
   met(peer: PeerId): void {
     const neighbour = this.#neighbours.get(peer);
     if (neighbour?.error === undefined || !this.isResting(peer)) return;
+    const now = this.#init.clock.monotonicMs();
+    const isNews = now - neighbour.metMs >= STRANGER_REST_MS;
+    if (isNews) neighbour.metMs = now;
     neighbour.restUntilMs = 0;
-    this.#tryAfter(neighbour, neighbour.delayMs);
+    this.#tryAfter(neighbour, isNews ? 0 : neighbour.delayMs);
   }
 
   /** Whether it is left alone now. */
@@ -208,6 +213,7 @@ export class GroupNeighbours {
         error: undefined,
         retry: undefined,
         delayMs: NEIGHBOUR_RETRY_MS,
+        metMs: -Infinity,
         restUntilMs: this.#resting.get(peer) ?? 0,
       };
       this.#neighbours.set(peer, neighbour);

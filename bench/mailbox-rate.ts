@@ -1,10 +1,7 @@
 import { join } from 'node:path';
+import { type Credential, groupIdFromBytes, type PeerId, peerIdFromBytes } from '@pipevine/runtime';
+import { encodeMailboxRequest, type MailboxRequest, MailboxServer } from '@pipevine/runtime/protocol';
 import { nodeClock, nodeCrypto, nodeRandom, openSqliteStorage } from '@pipevine/transports';
-import type { Credential } from '../../runtime/group/group-access.ts';
-import { groupIdFromBytes } from '../../runtime/id/group-id.ts';
-import { type PeerId, peerIdFromBytes } from '../../runtime/id/peer-id.ts';
-import { encodeMailboxRequest, type MailboxRequest } from '../../runtime/mailbox/mailbox-codec.ts';
-import { MailboxServer } from '../../runtime/mailbox/mailbox-server.ts';
 
 export const MESSAGES = 8_192;
 export const BODY_BYTES = 256;
