@@ -13,8 +13,11 @@ import { type Outcome, outcomeOf } from './outcome.ts';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SIMULATOR = join(ROOT, 'test/simulator/run.ts');
 const VITEST = join(ROOT, 'node_modules/vitest/vitest.mjs');
-/** By convention every test that needs the package has its name in its own. */
-const MOSQUITTO_TESTS = ['test/interop/mosquitto*.test.ts', 'test/e2e/*mosquitto*.test.ts'];
+/** Debian packages that some tests need: by convention these have its name in their own. */
+const PACKAGES = [
+  { name: 'mosquitto', isThere: ['mosquitto', '-h'] },
+  { name: 'chromium', isThere: ['chromium', '--version'] },
+] as const;
 
 /** Debian puts mosquitto into /usr/sbin, which is not on everybody's PATH. */
 const ENVIRONMENT = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin` };
@@ -23,8 +26,10 @@ const isContinuousIntegration = process.env.CI === 'true' || process.env.CI === 
 const folder = mkdtempSync(join(tmpdir(), 'pipevine-test-run-'));
 const report = join(folder, 'report.json');
 
-function hasMosquitto(): boolean {
-  return spawnSync('mosquitto', ['-h'], { stdio: 'ignore', env: ENVIRONMENT }).error === undefined;
+function missingPackages(): readonly string[] {
+  const isMissing = ([command, ...args]: readonly [string, ...string[]]) =>
+    spawnSync(command, args, { stdio: 'ignore', env: ENVIRONMENT }).error !== undefined;
+  return PACKAGES.filter(({ isThere }) => isMissing(isThere)).map(({ name }) => name);
 }
 
 function runVitest(excluded: readonly string[]): { outcome: Outcome; status: number } {
@@ -42,17 +47,22 @@ function runVitest(excluded: readonly string[]): { outcome: Outcome; status: num
   return { outcome: outcomeOf(text), status: child.status ?? 1 };
 }
 
-const complete = hasMosquitto();
-const { outcome, status } = runVitest(complete ? [] : MOSQUITTO_TESTS);
+const missing = missingPackages();
+const { outcome, status } = runVitest(missing.map((name) => `test/**/*${name}*.test.ts`));
 rmSync(folder, { recursive: true, force: true });
 
-/** The control plane under many seeds, and a thousand peers: all where every change is checked, a taste of it elsewhere. */
+/** The control plane and pipes under many seeds, a million messages, a thousand peers: all where every change is checked, a taste elsewhere. */
 const SIMULATIONS: readonly (readonly string[])[] = isContinuousIntegration
   ? [
       ['--seeds', '1000', '--scenario', 'control'],
+      ['--seeds', '1000', '--scenario', 'changing routes'],
+      ['--seeds', '1', '--scenario', 'a million messages'],
       ['--seeds', '1', '--scenario', 'a thousand peers'],
     ]
-  : [['--seeds', '50', '--scenario', 'control']];
+  : [
+      ['--seeds', '50', '--scenario', 'control'],
+      ['--seeds', '50', '--scenario', 'changing routes'],
+    ];
 
 function simulate(options: readonly string[]): boolean {
   return spawnSync(process.execPath, [SIMULATOR, ...options], { stdio: 'inherit' }).status === 0;
@@ -70,10 +80,9 @@ if (outcome.skipped > 0) {
   console.log(`${outcome.skipped} tests are marked as skipped${isContinuousIntegration ? ': not allowed in CI' : ''}.`);
   failed ||= isContinuousIntegration;
 }
-if (!complete) {
-  console.log(
-    `Left out: the tests that need mosquitto (${MOSQUITTO_TESTS.join(', ')}). To run them too: apt-get install mosquitto`,
-  );
+if (missing.length > 0) {
+  const names = missing.join(' and ');
+  console.log(`Left out: the tests that need ${names}. To run them too: apt-get install ${missing.join(' ')}`);
   if (isContinuousIntegration) console.log('In CI nothing may be left out, so this run has failed.');
   failed ||= isContinuousIntegration;
 }

@@ -243,6 +243,28 @@ describe('observing', () => {
     expect(away.failed).toMatchObject({ code: 'unreachable' });
   });
 
+  it('is refused to whom the thing refuses the reading, or the subscription', async () => {
+    const strict: ThingHandlers = {
+      ...handlers,
+      readProperty: async (_, { roles }) => {
+        throw new PipevineError('refused', `Not for ${roles.join()}.`);
+      },
+      subscribeEvent: async () => {
+        throw new PipevineError('refused', 'Not for you.');
+      },
+    };
+    const guarded = new ThingServer({ group, clock });
+    const keeper = overlay.peer('keeper');
+    overlay.link(keeper, client);
+    guarded.addProvider({ find: (peer) => (peer === keeper.id ? offered(peer, { handlers: strict }) : undefined) });
+    guarded.serve(keeper.pipes);
+    const thing = consume(client, keeper.id);
+    const running = [collect(thing.observeProperty('level')), collect(thing.subscribeEvent('pressed'))];
+    await clock.runFor(10);
+    for (const { failed } of running) expect(failed).toMatchObject({ code: 'refused' });
+    expect(guarded.isObserved(keeper.id, 'lamp')).toBe(false);
+  });
+
   it('ends when the consumed thing is closed', async () => {
     const thing = consume(client);
     const running = collect(thing.observeProperty('level'));

@@ -1,0 +1,123 @@
+import type { EditorRED, PickOptions, PipevineEditor, Suggestion } from './editor-red.ts';
+import { addSidebar } from './sidebar.ts';
+import type { SidebarRED } from './sidebar-red.ts';
+
+declare const RED: EditorRED;
+
+/** The editor's widgets on jQuery that the published types lack. */
+interface Widgets {
+  autoComplete(options: object): void;
+  typedInput(options: object): void;
+}
+
+type List = 'things' | 'peers' | 'pipes';
+
+/** An answer is asked for again after this time, ms, or when the button is pressed. */
+const FRESH_MS = 5_000;
+const VALUE_TYPES = ['msg', 'flow', 'global', 'env', 'jsonata'];
+
+const answers = new Map<string, { readonly atMs: number; readonly items: Promise<unknown[]> }>();
+
+const text = (key: string) => RED._(`@pipevine/node-red/pipevine-peer:picker.${key}`);
+// The widgets are there; their types are not.
+const widgets = (input: JQuery) => input as unknown as Widgets;
+
+async function ask(list: List, options: PickOptions): Promise<unknown[]> {
+  const peer = String($(options.peer ?? '#node-input-peer').val() ?? '');
+  const query = new URLSearchParams(options.query?.()).toString();
+  const url = `pipevine/${encodeURIComponent(peer === '' || peer === '_ADD_' ? 'none' : peer)}/${list}${query && `?${query}`}`;
+  const before = answers.get(url);
+  if (before !== undefined && Date.now() - before.atMs < FRESH_MS) return before.items;
+  const items = Promise.resolve($.getJSON(url)).then((answer: Record<string, unknown[]>) => answer[list] ?? []);
+  answers.set(url, { atMs: Date.now(), items });
+  items.catch(() => answers.delete(url));
+  return items;
+}
+
+function reasonOf(failure: unknown): string {
+  const { responseJSON } = failure as { readonly responseJSON?: { readonly message?: string } };
+  return responseJSON?.message ?? text('no-answer');
+}
+
+function suggestion({ value, label, detail }: Suggestion): object {
+  const row = $('<div>').css({ display: 'flex', gap: '8px', 'justify-content': 'space-between' });
+  $('<span>').text(label).appendTo(row);
+  if (detail !== undefined) $('<span>').text(detail).css({ opacity: 0.6 }).appendTo(row);
+  return { value, label: row };
+}
+
+function searchOf<T>(
+  list: List,
+  toSuggestion: (item: T) => Suggestion,
+  options: PickOptions = {},
+  told: (hint: string) => void = () => {},
+) {
+  return (typed: string, done: (suggestions: object[]) => void) => {
+    ask(list, options).then(
+      (items) => {
+        // What the route sends is what its caller expects of this list.
+        const wanted = (items as never[])
+          .filter(options.filter ?? (() => true))
+          .flatMap(options.expand ?? ((item) => [item])) as T[];
+        const all = wanted.map(toSuggestion);
+        told(all.length === 0 ? text('empty') : '');
+        const sought = typed.toLowerCase();
+        const known = all.some(({ value }) => value === typed);
+        done(
+          all.filter(({ value, label }) => known || `${value} ${label}`.toLowerCase().includes(sought)).map(suggestion),
+        );
+      },
+      (failure) => {
+        told(reasonOf(failure));
+        done([]);
+      },
+    );
+  };
+}
+
+/** The button and the line. Returns what puts a text into the line. */
+function around(input: JQuery, list: List, options: PickOptions): (hint: string) => void {
+  const hint = $('<div>').addClass('pipevine-hint').css({ 'margin-left': '105px', 'font-size': '12px', opacity: 0.7 });
+  input.closest('.form-row').append(hint);
+  const button = $(
+    '<button type="button" class="red-ui-button pipevine-refresh"><i class="fa fa-refresh"></i></button>',
+  )
+    .css({ 'margin-left': '5px' })
+    .attr('title', text('refresh'))
+    .attr('aria-label', text('refresh'))
+    .on('click', () => {
+      answers.clear();
+      hint.text('');
+      ask(list, options).then(
+        (items) => hint.text(items.length === 0 ? text('empty') : `${items.length} ${text('found')}`),
+        (failure) => hint.text(reasonOf(failure)),
+      );
+    });
+  const next = input.next('.red-ui-typedInput-container');
+  (next.length > 0 ? next : input).after(button);
+  return (words) => void hint.text(words);
+}
+
+const pipevine: PipevineEditor = {
+  search: (list, toSuggestion, options) => searchOf(list, toSuggestion, options),
+  pick: (selector, list, toSuggestion, options = {}) => {
+    const input = $(selector);
+    const told = around(input, list, options);
+    widgets(input).autoComplete({ minLength: 0, search: searchOf(list, toSuggestion, options, told) });
+  },
+  typedPick: (selector, typeField, list, toSuggestion, options = {}) => {
+    const input = $(selector);
+    let told: (hint: string) => void = () => {};
+    const search = searchOf(list, toSuggestion, options, (hint) => told(hint));
+    const name = { value: 'str', label: text('name'), icon: 'red/images/typedInput/az.svg', autoComplete: search };
+    widgets(input).typedInput({ default: 'str', typeField: $(typeField), types: [name, ...VALUE_TYPES] });
+    told = around(input, list, options);
+  },
+};
+
+// Each node's page asks for this script; the first time counts.
+if (!('pipevine' in window)) {
+  Object.assign(window, { pipevine });
+  // The published types lack most of what the sidebar uses.
+  addSidebar(RED as unknown as SidebarRED);
+}

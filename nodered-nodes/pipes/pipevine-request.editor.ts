@@ -1,0 +1,56 @@
+import type { ListedPeer } from '../admin/list-peers.ts';
+import type { ListedPipe } from '../admin/list-pipes.ts';
+import type { EditorRED, PipevineEditor } from '../editor/editor-red.ts';
+
+declare const RED: EditorRED;
+declare const pipevine: PipevineEditor;
+
+RED.nodes.registerType('pipevine-request', {
+  category: 'pipevine',
+  color: '#8FB996',
+  defaults: {
+    name: { value: '' },
+    peer: { value: '', type: 'pipevine-peer', required: true },
+    pipe: { value: '' },
+    pipeType: { value: 'str' },
+    target: { value: '' },
+    targetType: { value: 'str' },
+    payload: { value: 'payload' },
+    payloadType: { value: 'msg' },
+    format: { value: 'auto' },
+    replyFormat: { value: '' },
+    timeout: { value: 10 },
+    version: { value: 1 },
+  },
+  inputs: 1,
+  outputs: 1,
+  icon: 'pipevine-request.svg',
+  paletteLabel() {
+    return this._('pipevine-request.palette');
+  },
+  label() {
+    return this.name || this.pipe || this._('pipevine-request.palette');
+  },
+  labelStyle() {
+    return this.name ? 'node_label_italic' : '';
+  },
+  oneditprepare() {
+    pipevine.typedPick<ListedPipe>(
+      '#node-input-pipe',
+      '#node-input-pipeType',
+      'pipes',
+      ({ name, peer }) => ({ value: name, label: name, detail: peer.slice(-52, -44) }),
+      { query: () => ({ kind: 'request' }) },
+    );
+    pipevine.typedPick<ListedPeer>('#node-input-target', '#node-input-targetType', 'peers', ({ id, name }) => ({
+      value: id,
+      label: name || id,
+      detail: id.slice(-52, -44),
+    }));
+    $('#node-input-payload').typedInput({
+      default: 'msg',
+      typeField: $('#node-input-payloadType'),
+      types: ['msg', 'flow', 'global', 'str', 'num', 'bool', 'json', 'bin', 'env', 'jsonata'],
+    });
+  },
+});
