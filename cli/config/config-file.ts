@@ -6,6 +6,7 @@ import { parseYamlMapping } from './yaml-mapping.ts';
 
 /** A configuration is a page of text; this keeps a wrong file from filling the memory. */
 const MAX_CONFIG_BYTES = 64 * 1024;
+const SECTIONS = OPTIONS.filter((option: OptionSpec) => option.section).map(({ key }) => key);
 
 /**
  * Reads a configuration file's text. Throws `invalid-argument` with `file:line:column`, what is wrong there and what was
@@ -18,7 +19,7 @@ export function parseConfig(text: string, file: string): ReadonlyMap<string, Opt
       `${file} is larger than ${MAX_CONFIG_BYTES} bytes: is it the right file?`,
     );
   }
-  const { entries, fault: syntax } = parseYamlMapping(text);
+  const { entries, fault: syntax } = parseYamlMapping(text, SECTIONS);
   const all = syntax === undefined ? [] : [syntax];
   const values = new Map<string, OptionValue>();
   for (const { key, keyOffset, value, valueOffset } of entries) {

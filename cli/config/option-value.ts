@@ -1,6 +1,7 @@
 import type { OptionSpec } from './options.ts';
+import type { YamlSection } from './yaml-mapping.ts';
 
-export type OptionValue = string | number | boolean | readonly string[];
+export type OptionValue = string | number | boolean | readonly string[] | YamlSection;
 
 const WORDS = new Map([
   ['true', true],
@@ -38,13 +39,18 @@ export function optionFault(option: OptionSpec, value: unknown): string | undefi
     (choices === undefined || choices.includes(item)) &&
     (pattern === undefined || new RegExp(pattern, 'u').test(item));
   const valid = {
-    boolean: () => typeof value === 'boolean',
+    boolean: () => typeof value === 'boolean' || (option.section === true && isSection(value)),
     string: () => fits(value),
     list: () => fits(value) || (Array.isArray(value) && value.length <= MAX_LIST && value.every(fits)),
     number: () => typeof value === 'number' && value >= minimum && value <= maximum,
     integer: () => Number.isInteger(value) && Number(value) >= minimum && Number(value) <= maximum,
   }[type]();
   return valid ? undefined : `expected ${expected}`;
+}
+
+/** Only the file's reader makes one: what a mapping of its own says is checked by whoever reads it. */
+export function isSection(value: unknown): value is YamlSection {
+  return typeof value === 'object' && value !== null && 'text' in value;
 }
 
 /** Addresses of one list: more are a mistake, and each costs a socket. */

@@ -15,6 +15,8 @@ export interface OptionSpec {
   readonly expected?: string;
   readonly minimum?: number;
   readonly maximum?: number;
+  /** Whether the file may have a mapping of its own below the key, which is read by whoever needs it. */
+  readonly section?: boolean;
   /** False: only as a flag and a variable. */
   readonly inFile?: boolean;
 }
@@ -118,6 +120,13 @@ export const OPTIONS = [
     placeholder: 'WHOM',
     description: 'who may ask this peer about uptime, traffic and memory: members, administrators or nobody',
     choices: ['members', 'administrators', 'nobody'],
+  },
+  {
+    key: 'board',
+    type: 'boolean',
+    description: 'show the board this runs on as a thing; in the file also a mapping that names pins and sensors',
+    expected: 'true, false, or a mapping of its own',
+    section: true,
   },
   {
     key: 'timeout',

@@ -4,13 +4,19 @@ import { join, resolve } from 'node:path';
 import { PipevineError } from '@pipevine/runtime';
 import { defaultHome } from '../home/home.ts';
 import { parseConfig } from './config-file.ts';
-import { type OptionValue, optionFault, parseOptionText } from './option-value.ts';
+import { isSection, type OptionValue, optionFault, parseOptionText } from './option-value.ts';
 import { OPTIONS, type OptionKey, type OptionSpec, variableOf } from './options.ts';
+import type { YamlSection } from './yaml-mapping.ts';
 
 export type Profile = 'edge' | 'gateway';
 export type RendezvousSetting = 'never' | 'auto' | 'always';
 export type PeerInfoSetting = 'members' | 'administrators' | 'nobody';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** The board is shown; the section of the configuration file that says more, when there is one. */
+export interface BoardSetting {
+  readonly section: YamlSection | undefined;
+}
 
 /** Everything that can be set, after precedence: flag, then variable, then file, then default. */
 export interface Settings {
@@ -37,6 +43,8 @@ export interface Settings {
   /** Undefined: the profile's default. */
   readonly rendezvous: RendezvousSetting | undefined;
   readonly peerInfo: PeerInfoSetting | undefined;
+  /** Undefined: the board is not shown. */
+  readonly board: BoardSetting | undefined;
   readonly timeoutMs: number | undefined;
   readonly logLevel: LogLevel;
   readonly json: boolean;
@@ -64,7 +72,10 @@ export async function loadSettings(flags: Flags, env: Environment): Promise<Sett
       );
     }
   }
-  for (const [key, value] of explicit) given.set(key, value);
+  for (const [key, value] of explicit) {
+    // `--board` beside a section says what the section says already.
+    if (value !== true || !isSection(given.get(key))) given.set(key, value);
+  }
   const settings: Settings = {
     home: homeOf(given, env),
     configFile: source === undefined ? undefined : configFile,
@@ -85,6 +96,7 @@ export async function loadSettings(flags: Flags, env: Environment): Promise<Sett
     multicastInterface: list(given, 'multicast-interface'),
     rendezvous: text(given, 'rendezvous') as RendezvousSetting | undefined, // one of its choices: checked
     peerInfo: text(given, 'peer-info') as PeerInfoSetting | undefined, // as above
+    board: boardSetting(given.get('board')),
     timeoutMs: given.has('timeout') ? Number(given.get('timeout')) * 1_000 : undefined,
     logLevel: (text(given, 'log-level') ?? 'info') as LogLevel, // one of its choices: checked
     json: given.get('json') === true,
@@ -173,4 +185,9 @@ function number(values: ReadonlyMap<string, OptionValue>, key: OptionKey): numbe
 function list(values: ReadonlyMap<string, OptionValue>, key: OptionKey): readonly string[] {
   const value = values.get(key);
   return Array.isArray(value) ? value : typeof value === 'string' ? [value] : [];
+}
+
+function boardSetting(value: OptionValue | undefined): BoardSetting | undefined {
+  if (isSection(value)) return { section: value };
+  return value === true ? { section: undefined } : undefined;
 }

@@ -1,17 +1,24 @@
 /**
  * The part of YAML 1.2 that a configuration needs: one mapping of keys to scalars or lists of scalars, each scalar on one
- * line. All that it takes means the same to every YAML reader; the rest of YAML it refuses by name. A complete parser would
+ * line. What is indented below a key that is named as a section is taken as text, for whoever reads that section. All that it takes means the same to every YAML reader; the rest of YAML it refuses by name. A complete parser would
  * be an eighth of what an edge peer may weigh.
  */
 export interface MappingEntry {
   readonly key: string;
   readonly keyOffset: number;
-  /** A scalar by the core schema (YAML 1.2.2, section 10.3), or a list of them. */
-  readonly value: Scalar | readonly Scalar[];
+  /** A scalar by the core schema (YAML 1.2.2, section 10.3), a list of them, or a section. */
+  readonly value: Scalar | readonly Scalar[] | YamlSection;
   readonly valueOffset: number;
 }
 
 export type Scalar = string | number | boolean | null;
+
+/** The indented lines below a key, not looked at yet. */
+export interface YamlSection {
+  readonly text: string;
+  /** Number of its first line in the file, from 1. */
+  readonly line: number;
+}
 
 export interface MappingFault {
   readonly offset: number;
@@ -19,11 +26,14 @@ export interface MappingFault {
 }
 
 /** Reads a text up to its first fault. Nothing and comments alone give no entry. */
-export function parseYamlMapping(text: string): {
+export function parseYamlMapping(
+  text: string,
+  sections: readonly string[] = [],
+): {
   readonly entries: readonly MappingEntry[];
   readonly fault: MappingFault | undefined;
 } {
-  const reader = new MappingReader(text);
+  const reader = new MappingReader(text, sections);
   try {
     return { entries: reader.read(), fault: undefined };
   } catch (error) {
@@ -50,15 +60,19 @@ const SINGLE_QUOTED = /'((?:[^'\n]|'')*)'/y;
 /** A plain scalar ends before a comment, and in a list before a comma or the bracket. */
 const PLAIN = /(?:(?!\s#)[^\r\n])+/y;
 const PLAIN_IN_LIST = /(?:(?!\s#)[^\r\n,[\]{}])+/y;
+/** Lines that are blank, comments, or indented. */
+const SECTION = /(?:[ \t]*(?:#[^\n]*)?\r?\n|[ \t]+[^\n]*(?:\n|$))*/y;
 const FLOW_BLANK = /(?:\s|(?<=\s)#[^\n]*)*/y;
 
 class MappingReader {
   readonly entries: MappingEntry[] = [];
   readonly #text: string;
+  readonly #sections: readonly string[];
   #at: number;
 
-  constructor(text: string) {
+  constructor(text: string, sections: readonly string[]) {
     this.#text = text;
+    this.#sections = sections;
     this.#at = text.startsWith('\ufeff') ? 1 : 0;
   }
 
@@ -85,17 +99,24 @@ class MappingReader {
       seen.add(key);
       this.#take(/[ \t]*:[ \t]*/y);
       const valueOffset = this.#at;
-      this.entries.push({ key, keyOffset, value: this.#value(), valueOffset });
+      this.entries.push({ key, keyOffset, value: this.#value(this.#sections.includes(key)), valueOffset });
     }
     return this.entries;
   }
 
-  #value(): Scalar | readonly Scalar[] {
+  #value(isSection: boolean): Scalar | readonly Scalar[] | YamlSection {
     if (this.#take(LINE_END) !== undefined || this.#take(/#[^\n]*\r?(?:\n|$)/y) !== undefined)
-      return this.#blockList() ?? null;
+      return (isSection ? this.#section() : this.#blockList()) ?? null;
     const value = this.#text[this.#at] === '[' ? this.#flowList() : this.#scalar(PLAIN);
     if (this.#take(LINE_END) === undefined) this.#fail('expected the end of the line after the value');
     return value;
+  }
+
+  /** Undefined when nothing is indented. */
+  #section(): YamlSection | undefined {
+    const line = this.#text.slice(0, this.#at).split('\n').length;
+    const text = this.#take(SECTION) ?? '';
+    return /^[ \t]+[^\s#]/m.test(text) ? { text, line } : undefined;
   }
 
   /** Lines of `- value`; undefined when there is none. */

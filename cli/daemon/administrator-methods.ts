@@ -1,6 +1,7 @@
 import {
   type Applicant,
   CAPABILITIES,
+  type EndpointAddress,
   type GroupMember,
   type MembershipPolicy,
   NAME_CLAIM,
@@ -19,6 +20,7 @@ import type { ControlledDaemon } from './control-methods.ts';
 import { findPeers } from './find-peers.ts';
 import { groupReport } from './group-reports.ts';
 import { joinLink } from './join-link.ts';
+import { linkWithRelays } from './link-relays.ts';
 import { Parameters } from './parameters.ts';
 import { isoTime, type JsonObject, ownGroups } from './reports.ts';
 import { findTimeout, waiting } from './waiting.ts';
@@ -39,7 +41,8 @@ export function administratorMethods({ peer }: ControlledDaemon): ControlMethods
         ...(uses === undefined ? {} : { uses }),
         ...(roles.length === 0 ? {} : { roles }),
       });
-      return { code, link: joinLink(code, peer.addresses), group: group.id, groupName: group.name };
+      const link = linkWithRelays(joinLink(code, peer.addresses), relayAddresses(peer, group));
+      return { code, link, group: group.id, groupName: group.name };
     },
 
     'group.create': async (params, context) => {
@@ -109,6 +112,15 @@ export function administratorMethods({ peer }: ControlledDaemon): ControlMethods
       return { group: group.id, groupName: group.name };
     },
   };
+}
+
+/** Where the relays of this peer are dialled, those at which it leases: over them a machine elsewhere can join. */
+function relayAddresses(peer: Peer, group: PeerGroup): readonly (readonly EndpointAddress[])[] {
+  return group.relays().leases.map((relay) => {
+    const { link, addresses } = peer.explain(relay);
+    // What this peer has dialled itself works from behind its own router, at least.
+    return [...(link?.dialled === true ? [link.address] : []), ...addresses.map(({ address }) => address)];
+  });
 }
 
 async function policyOf(peer: Peer, given: Parameters, context: ControlContext): Promise<MembershipPolicy> {

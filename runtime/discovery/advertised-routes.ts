@@ -5,7 +5,7 @@ import { decodeRouteBody } from '../advertisement/route-body.ts';
 import { LruCache } from '../bound/lru-cache.ts';
 import type { RouteSource } from '../endpoint/endpoint.ts';
 import { wellFormed } from '../error/well-formed.ts';
-import type { GroupId } from '../id/group-id.ts';
+import { type GroupId, WORLD_GROUP } from '../id/group-id.ts';
 import type { PeerId } from '../id/peer-id.ts';
 import type { RelaySource } from '../pipe/pipe-paths.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -61,7 +61,13 @@ export class AdvertisedRoutes implements RouteSource, RelaySource {
     return delegation.notAfterMs > this.#init.clock.wallMs() ? delegation.delegate : undefined;
   }
 
+  /** In the world group: those that it names in any own group, since there nothing is advertised. */
   relaysOf(peer: PeerId, group: GroupId): readonly PeerId[] {
+    if (group !== WORLD_GROUP) return this.#relaysIn(group, peer);
+    return [...new Set(this.#init.groups().flatMap((own) => this.#relaysIn(own, peer)))];
+  }
+
+  #relaysIn(group: GroupId, peer: PeerId): readonly PeerId[] {
     const advertisement = this.#init.store.get({ group, kind: 'route', publisher: peer, key: '' });
     return (advertisement && wellFormed(() => decodeRouteBody(advertisement.body)))?.relays ?? [];
   }

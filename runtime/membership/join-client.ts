@@ -222,7 +222,13 @@ function checkApplyAnswer(applied: ApplyAnswer, init: JoinInit): Charter {
   const chain = verifyCredential(crypto, applied.proof);
   // A new member's clock may never have been set; what it gets from the group puts it right.
   const nowMs = Math.max(clock.wallMs(), ...chain.map(({ notBeforeMs }) => notBeforeMs));
-  checkCredential(chain, { group, subject: pipe.remotePeer, nowMs, isRevoked: () => false });
+  try {
+    checkCredential(chain, { group, subject: pipe.remotePeer, nowMs, isRevoked: () => false });
+  } catch (cause) {
+    if (!(cause instanceof PipevineError)) throw cause;
+    // Not the group says no, but somebody who does not speak for it: another may.
+    throw new PipevineError('forged', `${who} has not proven that it admits members: ${cause.message}`, { cause });
+  }
   const approves = policy.type === 'quorum' && policy.approvers.includes(pipe.remotePeer);
   if (!may(chain[0], 'administer') && !(approves && by.type === 'group')) {
     throw new PipevineError('forged', `${who} claims to admit members, but is no administrator of the group.`);

@@ -73,6 +73,12 @@ export const MAX_APPLICANT_NAME_BYTES = 128;
 export const MAX_JOIN_SEEDS = 8;
 export const MAX_JOIN_SEED_LENGTH = 256;
 
+/** Administrators that a relay names to whoever is no member yet. */
+export const MAX_NAMED_ADMINISTRATORS = 4;
+export const MAX_DIRECTORY_MESSAGE_BYTES = 256;
+/** Deadline of asking a relay, ms. */
+export const DIRECTORY_TIMEOUT_MS = 3 * SECOND_MS;
+
 /** Pause after a renewal that failed, ms: doubled each time, up to the largest. */
 export const RENEWAL_RETRY_MS = MINUTE_MS;
 export const MAX_RENEWAL_RETRY_MS = HOUR_MS;

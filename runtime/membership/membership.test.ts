@@ -169,8 +169,8 @@ describe('an applicant', () => {
     const answers: [string, { charter: Uint8Array; proof: Uint8Array }][] = [
       ['forged', { charter: foreign, proof: elsewhere.credential.encoded }],
       ['forged', { charter: bent, proof: administrator }],
-      ['refused', { charter, proof: elsewhere.credential.encoded }],
-      ['refused', { charter, proof: administrator }],
+      ['forged', { charter, proof: elsewhere.credential.encoded }],
+      ['forged', { charter, proof: administrator }],
       ['forged', { charter, proof: plain }],
       ['malformed', { charter, proof: new Uint8Array(3) }],
     ];

@@ -162,6 +162,7 @@ export async function assemblePeer(init: PeerInit, parts: readonly PeerPart[]): 
     endpoint,
     pipes,
     local,
+    relays: routed,
     groups,
     storage,
     clock,

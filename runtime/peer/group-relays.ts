@@ -13,16 +13,18 @@ import type { Identity } from '../id/identity.ts';
 import { type PeerId, shortPeerId } from '../id/peer-id.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
 import type { MailboxClient } from '../mailbox/mailbox-client.ts';
-import type { WaitOptions } from '../pipe/pipe.ts';
+import type { PipeService, WaitOptions } from '../pipe/pipe.ts';
 import type { RelaySource } from '../pipe/pipe-paths.ts';
 import type { Platform } from '../platform/platform.ts';
 import { KnownRelays } from '../relay/known-relays.ts';
 import { RelayClient } from '../relay/relay-client.ts';
+import type { RelayServerInit } from '../relay/relay-server.ts';
 import type { GroupResolver } from '../resolver/resolver.ts';
 import { NeighbourAdvertiser } from '../router/neighbour-advertiser.ts';
 import type { Router } from '../router/router.ts';
+import { shownCredential } from './member-list.ts';
 import type { BoundStatus, RelayStatus } from './peer.ts';
-import type { GroupRelay, RunningPart } from './peer-part.ts';
+import type { GroupRelay, GroupRelayInit, RunningPart } from './peer-part.ts';
 import { RoutePublisher } from './route-publisher.ts';
 
 export interface GroupRelaysInit {
@@ -30,7 +32,8 @@ export interface GroupRelaysInit {
   readonly platform: Pick<Platform, 'clock' | 'random' | 'crypto' | 'storage'>;
   readonly identity: Identity;
   readonly access: GroupAccess;
-  readonly groups: Pick<Groups, 'membership'>;
+  readonly groups: Groups;
+  readonly pipes: Pick<PipeService, 'serve'>;
   readonly resolver: GroupResolver;
   readonly store: AdvertisementStore;
   readonly endpoint: Pick<Endpoint, 'want'>;
@@ -60,17 +63,27 @@ export class GroupRelays {
 
   constructor(init: GroupRelaysInit) {
     this.#init = init;
-    const { group, platform, parts, routes, hostOf, store, router, resolver } = init;
+    const { group, groups, platform, parts, routes, hostOf, store, router, resolver } = init;
     this.#route = new RoutePublisher({ ...init, key: '' });
     this.#neighbours = new RoutePublisher({ ...init, key: NEIGHBOURS_KEY });
     const [serve] = parts.flatMap(({ relay }) => relay ?? []);
-    this.#server = serve?.({
+    const relayInit: GroupRelayInit & Pick<RelayServerInit, 'admissions'> = {
       resolver,
       router,
       mayServe: () => this.serving,
       hostOf,
       relaysOf: (peer) => routes.relaysOf(peer, group),
-    });
+      admissions: {
+        ...init,
+        ...platform,
+        credentialOf: (advertisement) => shownCredential(groups, advertisement),
+        approvers: () => {
+          const policy = groups.membership(group)?.policy;
+          return policy?.type === 'quorum' ? policy.approvers : [];
+        },
+      },
+    };
+    this.#server = serve?.(relayInit);
     this.#advertiser =
       serve &&
       new NeighbourAdvertiser({

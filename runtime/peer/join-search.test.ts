@@ -1,10 +1,20 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { PipevineError } from '../error/pipevine-error.ts';
-import type { PeerId } from '../id/peer-id.ts';
+import { type PeerId, peerIdToBytes } from '../id/peer-id.ts';
 import type { Link } from '../link/link.ts';
 import { findGroups } from '../membership/group-finder.ts';
+import { decodeMembershipRequest } from '../membership/membership-codec.ts';
 import type { MembershipSearchInit } from '../membership/membership-search.ts';
-import { invite, newHome, newMember, pipeTo, sync, type TestMember } from '../membership/testing/test-members.ts';
+import {
+  invite,
+  newHome,
+  newMember,
+  pipeTo,
+  sync,
+  type TestMember,
+  type TestResponder,
+} from '../membership/testing/test-members.ts';
+import { encodeCanonical } from '../wire/encode.ts';
 import { joinGroup } from './join-search.ts';
 
 let home: Awaited<ReturnType<typeof newHome>>;
@@ -21,20 +31,24 @@ function reach(
     heard?: TestMember[];
     dialled?: Record<string, TestMember | undefined>;
     local?: boolean;
+    /** Relays, and whom they name and forward to. */
+    behind?: Map<TestMember, readonly TestResponder[]>;
   },
-): Pick<MembershipSearchInit, 'endpoint' | 'pipes' | 'local' | 'clock'> & { asked: PeerId[] } {
-  const { linked = [], heard = [], dialled = {}, local = heard.length > 0 } = at;
-  const asked: PeerId[] = [];
+): Pick<MembershipSearchInit, 'endpoint' | 'pipes' | 'local' | 'clock' | 'relays'> {
+  const { linked = [], heard = [], dialled = {}, local = heard.length > 0, behind = new Map() } = at;
+  const ways = new Map<PeerId, PeerId>();
   const find = (peer: PeerId) =>
     [...linked, ...heard, ...Object.values(dialled)].find((each) => each?.identity.id === peer);
+  const named = (relay: PeerId | undefined) =>
+    [...behind].flatMap(([{ identity }, responders]) => (identity.id === relay ? responders : []));
   const linkTo = (member: TestMember | undefined): Link => {
     if (member === undefined) throw new PipevineError('unreachable', 'Nobody listens there.');
     // A search looks at no more of a link than this.
     return { remotePeer: member.identity.id } as Link;
   };
   return {
-    asked,
     clock: from.clock,
+    relays: { told: (peer, relay) => void ways.set(peer, relay) },
     endpoint: {
       links: () => linked.map(linkTo),
       subscribe: () => ({ unsubscribe: () => undefined }),
@@ -42,9 +56,14 @@ function reach(
       dial: async (address) => linkTo(dialled[address]),
     },
     pipes: {
-      requester: async ({ peer }) => {
-        asked.push(peer);
-        const to = find(peer);
+      requester: async ({ peer, name }) => {
+        if (name.startsWith('admission.')) {
+          const responders = named(peer);
+          if (responders.length === 0) throw new PipevineError('not-found', 'No such service.');
+          const answer = encodeCanonical(responders.map(({ identity }) => peerIdToBytes(identity.id)));
+          return { ...pipeTo(from.identity.id, home.other), request: async () => answer };
+        }
+        const to = find(peer) ?? named(ways.get(peer)).find(({ identity }) => identity.id === peer);
         if (to === undefined) throw new PipevineError('not-found', 'No such service.');
         return pipeTo(from.identity.id, to);
       },
@@ -121,6 +140,57 @@ describe('joining a group that somebody in reach admits to', () => {
     const { edge, other } = home;
     await expect(joining(edge, { linked: [other] })).rejects.toMatchObject({ code: 'not-found' });
     await expect(joining(edge, { dialled: { 'tcp://a:1': undefined } })).rejects.toMatchObject({ code: 'timeout' });
+  });
+});
+
+describe('joining over a relay', () => {
+  const inviting = async () => {
+    const { gateway, group, other, clock } = home;
+    const { code } = await clock.run(gateway.service.invite(group));
+    return { code, behind: new Map([[other, [gateway]]]) };
+  };
+
+  it('is done at an administrator that the relay names', async () => {
+    const { gateway, edge, other } = home;
+    const { code, behind } = await inviting();
+    const outcome = await joining(edge, { linked: [other], behind }, { code });
+    expect(outcome).toMatchObject({ state: 'joined', administrator: gateway.identity.id });
+  });
+
+  it('is done so when the group is given by its id', async () => {
+    const { edge, other } = home;
+    const { behind } = await inviting();
+    expect(await joining(edge, { linked: [other], behind })).toMatchObject({ state: 'pending', name: 'Home' });
+  });
+
+  it('costs one attempt each where the relay names others falsely, and tells them no secret', async () => {
+    const { gateway, edge, other, clock } = home;
+    const { code } = await inviting();
+    const requests: number[] = [];
+    const liars = [21, 22, 23, 24].map((byte): TestResponder => {
+      const { identity } = newMember(byte, clock);
+      const handle = async (body: Uint8Array) => {
+        requests.push(body.length);
+        expect(decodeMembershipRequest(body).type).toBe('apply');
+        // What the gateway says of itself proves nothing about who repeats it.
+        return gateway.service.handle(body, edge.identity.id);
+      };
+      return { identity, service: { handle } };
+    });
+    const second = newMember(25, clock);
+    const lying = new Map<TestMember, readonly TestResponder[]>([[other, liars]]);
+    const failing = joining(edge, { linked: [other], behind: lying }, { code });
+    await expect(failing).rejects.toMatchObject({ code: 'not-found' });
+    expect(requests).toHaveLength(4);
+    const both = new Map<TestMember, readonly TestResponder[]>([...lying, [second, [gateway]]]);
+    const outcome = await joining(edge, { linked: [other, second], behind: both }, { code });
+    expect(outcome).toMatchObject({ state: 'joined', administrator: gateway.identity.id });
+  });
+
+  it('says that the address of a relay helps from elsewhere', async () => {
+    const { edge } = home;
+    const { code } = await inviting();
+    await expect(joining(edge, { local: true }, { code })).rejects.toThrow(/relay of the group: --seed/);
   });
 });
 

@@ -2,6 +2,7 @@ import { type ErrorCode, PipevineError } from '../error/pipevine-error.ts';
 import type { Groups } from '../group/groups.ts';
 import type { GroupId } from '../id/group-id.ts';
 import { type PeerId, shortPeerId } from '../id/peer-id.ts';
+import { groupFingerprint } from '../membership/group-fingerprint.ts';
 import { type JoinBy, type JoinOutcome, joinAt } from '../membership/join-client.ts';
 import { parseJoinCode } from '../membership/join-code.ts';
 import { MembershipSearch, type MembershipSearchInit } from '../membership/membership-search.ts';
@@ -17,7 +18,9 @@ const SECOND_OPINION_MS = 1_000;
 /** No from an administrator of the right group: asking it again would change nothing. */
 const DECISIVE: readonly ErrorCode[] = ['refused', 'expired', 'revoked', 'invalid-argument'];
 
-export interface JoinSearchInit extends WaitOptions, Omit<MembershipSearchInit, 'visit' | 'onError' | 'onIdle'> {
+export interface JoinSearchInit
+  extends WaitOptions,
+    Omit<MembershipSearchInit, 'visit' | 'onError' | 'onIdle' | 'fingerprint'> {
   /** A join code or link; or a group, with what its policy asks for. */
   readonly by:
     | { readonly code: string }
@@ -30,8 +33,8 @@ export interface JoinSearchInit extends WaitOptions, Omit<MembershipSearchInit, 
 }
 
 /**
- * Looks for somebody who admits to the group among the neighbours, at the given addresses and on the local network, and
- * joins at the first that admits. Resolves to `pending` when the application waits for approval. Rejects with what an
+ * Looks for somebody who admits to the group among the neighbours, at the given addresses, on the local network and behind
+ * the relays among these, and joins at the first that admits. Resolves to `pending` when the application waits for approval. Rejects with what an
  * administrator said (`refused`, `expired`, `revoked`, `invalid-argument` for another policy), `not-found` when those who
  * were found do not know the group, `timeout` when nobody was found, or `aborted`.
  */
@@ -57,7 +60,8 @@ class JoinSearch {
   }
 
   async run(): Promise<JoinOutcome & { readonly administrator: PeerId }> {
-    const { clock, signal, timeoutMs = JOIN_TIMEOUT_MS, endpoint, pipes, local, addresses } = this.#init;
+    const { clock, signal, timeoutMs = JOIN_TIMEOUT_MS, endpoint, pipes, local, addresses, relays } = this.#init;
+    const by = this.#by;
     const done = new Promise<void>((resolve) => {
       this.#settle = resolve;
     });
@@ -70,9 +74,10 @@ class JoinSearch {
       local,
       clock,
       addresses,
+      relays,
+      fingerprint: by.type === 'code' ? by.code.fingerprint : groupFingerprint(this.#init.crypto, by.group),
       visit: async (pipe, wait) => {
         const { name, localPeer, groups, crypto, random } = this.#init;
-        const by = this.#by;
         const outcome = await joinAt({ pipe, by, name, localPeer, groups, crypto, random, clock, ...wait });
         if (this.#outcome?.state === 'joined') return;
         this.#outcome = { ...outcome, administrator: pipe.remotePeer };
@@ -108,7 +113,7 @@ class JoinSearch {
     if (this.#decisive !== undefined) return this.#decisive;
     const seconds = Math.round(timeoutMs / 1000);
     const check = this.#by.type === 'code' ? 'the code is its own' : 'it admits to this group';
-    const hint = `Check that the gateway runs and that ${check}; where multicast is blocked, give its address: --seed tcp://host:port.`;
+    const hint = `Check that the gateway runs and that ${check}; where multicast is blocked, give its address, and from elsewhere that of a relay of the group: --seed tcp://host:port.`;
     const failures = [...this.#errors];
     const foreign = failures.filter(([, { code }]) => code === 'not-found' || code === 'forged');
     if (foreign.length > 0) {

@@ -7,8 +7,10 @@ import { findGroups } from '../membership/group-finder.ts';
 import type { FoundGroup, JoinOutcome } from '../membership/join-client.ts';
 import { resignAt } from '../membership/join-client.ts';
 import { MEMBERSHIP_SERVICE, NONCE_BYTES } from '../membership/membership-defaults.ts';
+import type { ToldRelays } from '../membership/membership-search.ts';
 import { type PendingApplication, PendingApplications } from '../membership/pending-applications.ts';
 import type { WaitOptions } from '../pipe/pipe.ts';
+import type { RelaySource } from '../pipe/pipe-paths.ts';
 import type { Random } from '../platform/random.ts';
 import type { Storage } from '../platform/storage.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
@@ -18,8 +20,10 @@ import type { JoinOptions } from './peer.ts';
 /** An administrator is told of a resignation if it answers within this time, ms. */
 const RESIGN_TIMEOUT_MS = 2_000;
 
-export interface JoiningInit extends Omit<JoinSearchInit, 'by' | 'addresses' | keyof WaitOptions> {
+export interface JoiningInit extends Omit<JoinSearchInit, 'by' | 'addresses' | 'relays' | keyof WaitOptions> {
   readonly endpoint: JoinSearchInit['endpoint'] & Pick<Endpoint, 'linkTo'>;
+  /** Default: administrators are reached without relays only, unless they have told theirs. */
+  readonly relays?: (ToldRelays & Pick<RelaySource, 'relaysOf'>) | undefined;
   readonly storage: Storage;
   readonly random: Random;
   /** Where to look besides the addresses that a call gives. */
@@ -75,7 +79,7 @@ export class Joining {
 
   /** Tells an administrator that this peer leaves; a goodbye that nobody hears changes nothing. */
   async sayGoodbye({ group, credential, administrator }: GroupMembership): Promise<void> {
-    if (administrator === undefined || this.#init.endpoint.linkTo(administrator) === undefined) return;
+    if (administrator === undefined || !this.#isNear(administrator)) return;
     const wait = { timeoutMs: RESIGN_TIMEOUT_MS };
     try {
       const to = { peer: administrator, group: WORLD_GROUP, name: MEMBERSHIP_SERVICE };
@@ -88,6 +92,14 @@ export class Joining {
     } catch (error) {
       if (!(error instanceof PipevineError)) throw error;
     }
+  }
+
+  /** Whether an answer can come soon: over a link, or a relay of either. */
+  #isNear(administrator: PeerId): boolean {
+    const { endpoint, relays, localPeer } = this.#init;
+    if (endpoint.linkTo(administrator) !== undefined) return true;
+    const all = [administrator, localPeer].flatMap((peer) => relays?.relaysOf(peer, WORLD_GROUP) ?? []);
+    return all.some((relay) => endpoint.linkTo(relay) !== undefined);
   }
 
   /** Bounds and counters, by name. */

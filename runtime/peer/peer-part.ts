@@ -64,7 +64,8 @@ export interface GroupRelay {
   close(): Promise<void>;
 }
 
-export interface GroupRelayInit extends Pick<RelayServerInit, 'mayServe' | 'hostOf' | 'relaysOf' | 'router'> {
+export interface GroupRelayInit
+  extends Pick<RelayServerInit, 'mayServe' | 'hostOf' | 'relaysOf' | 'router' | 'admissions'> {
   readonly resolver: GroupResolver;
 }
 

@@ -1,3 +1,5 @@
+import type { AdmissionPoolLimits } from './admission-pool.ts';
+
 /** Name of the resolver's handler. */
 export const RELAY_HANDLER = 'relay';
 
@@ -33,6 +35,58 @@ export const RELAY_DIAL_MS = 900;
 
 /** Relays of a target that are dialled for one BIND when no linked one leads there. */
 export const MAX_DIALLED_RELAYS = 2;
+
+// Forwarding in the world group, to membership services.
+
+/** How long such a pipe may last, ms: joining takes four requests. */
+export const ADMISSION_LIFETIME_MS = 60_000;
+
+/** What it may carry, both ways together, in bytes: answers have up to 60 KiB. */
+export const MAX_ADMISSION_BYTES = 262_144;
+
+/** What may wait in it for a slow neighbour, in bytes. */
+export const ADMISSION_QUEUE_BYTES = 65_536;
+
+/** Relays that it passes at most: the binder's, and one of the target's. */
+export const MAX_ADMISSION_HOPS = 2;
+
+/** How long one keeps its place when others wait for it, ms. */
+export const ADMISSION_TURN_MS = 10_000;
+
+/** Binders and targets whose rate is kept, of each pool. */
+export const MAX_ADMISSION_RATES = 2_048;
+
+/** For whoever has shown no credential: a new key costs nothing, so what counts is the bound of a target, and of all. */
+export const STRANGER_ADMISSIONS: AdmissionPoolLimits = {
+  maxPipes: 64,
+  maxPerBinder: 4,
+  maxPerTarget: 8,
+  binderBurst: 8,
+  binderPerSecond: 0.05,
+  targetBurst: 16,
+  targetPerSecond: 0.5,
+};
+
+/** For members: they renew every week, and ask every five minutes where approvals are missing. */
+export const MEMBER_ADMISSIONS: AdmissionPoolLimits = {
+  maxPipes: 256,
+  maxPerBinder: 8,
+  maxPerTarget: 32,
+  binderBurst: 16,
+  binderPerSecond: 1,
+  targetBurst: 64,
+  targetPerSecond: 8,
+};
+
+// Telling who admits.
+
+/** Questions who admits that a relay answers: at once, and a second in the long run; of one peer, and of all. */
+export const DIRECTORY_BURST_PER_PEER = 16;
+export const DIRECTORY_PER_SECOND_PER_PEER = 1;
+export const DIRECTORY_BURST = 64;
+export const DIRECTORY_PER_SECOND = 16;
+/** Peers whose rate is kept. */
+export const MAX_DIRECTORY_RATES = 1_024;
 
 // Leases.
 

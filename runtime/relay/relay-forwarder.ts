@@ -1,5 +1,5 @@
 import { PipevineError } from '../error/pipevine-error.ts';
-import { type GroupId, groupIdFromBytes, shortGroupId } from '../id/group-id.ts';
+import { type GroupId, groupIdFromBytes, shortGroupId, WORLD_GROUP } from '../id/group-id.ts';
 import { type PeerId, peerIdFromBytes, shortPeerId } from '../id/peer-id.ts';
 import { reasonForWire } from '../link/wire-error.ts';
 import type { BindForwarder } from '../pipe/bind-forwarder.ts';
@@ -8,9 +8,13 @@ import { atRelay } from '../pipe/pipe-paths.ts';
 import { readRelayedHead } from '../pipe/relayed-path.ts';
 import type { Clock } from '../platform/clock.ts';
 import { type BindFrame, FrameType } from '../wire/frame.ts';
+import { AdmissionGate, type AdmissionSource } from './admission-gate.ts';
 import { ByteBudget } from './byte-budget.ts';
 import {
+  ADMISSION_LIFETIME_MS,
+  ADMISSION_QUEUE_BYTES,
   LABEL_QUEUE_BYTES,
+  MAX_ADMISSION_BYTES,
   MAX_LABELS,
   MAX_LABELS_PER_NEIGHBOUR,
   MAX_UNANSWERED_PER_NEIGHBOUR,
@@ -42,7 +46,7 @@ export interface RelayHop {
 }
 
 /** Says for one group who may be relayed, and over whom. */
-export interface RelayGate {
+export interface RelayGate extends AdmissionSource {
   /**
    * Where a BIND goes on; a promise when a way is to be found or linked first. Throws `refused` when `from` is no member
    * of the group or does not speak for `source`, or the way is a loop, `unreachable` when no way to the target is known.
@@ -65,6 +69,12 @@ interface Side {
   unanswered: number;
 }
 
+/** What one forwarded pipe has of its own. */
+interface LabelInit extends Pick<RelayLabelInit, 'named' | 'onOutcome' | 'lifetimeMs' | 'maxBytes'> {
+  readonly queueBytes?: number;
+  readonly onOver?: () => void;
+}
+
 interface PortSide {
   readonly port: LinkPort;
   readonly side: Side;
@@ -74,6 +84,7 @@ interface PortSide {
 export class RelayForwarder implements BindForwarder {
   readonly #clock: Clock;
   readonly #maxLabels: number;
+  readonly #admissions: AdmissionGate;
   readonly #gates = new Map<GroupId, RelayGate>();
   readonly #labels = new Map<RelayLabel, GroupId>();
   readonly #sides = new Map<LinkPort, Side>();
@@ -86,6 +97,7 @@ export class RelayForwarder implements BindForwarder {
 
   constructor(init: { readonly clock: Clock; readonly maxLabels?: number }) {
     this.#clock = init.clock;
+    this.#admissions = new AdmissionGate(init.clock);
     this.#maxLabels = init.maxLabels ?? MAX_LABELS;
   }
 
@@ -139,12 +151,14 @@ export class RelayForwarder implements BindForwarder {
         limit: NEIGHBOUR_QUEUE_BYTES,
         dropped: 0,
       },
+      ...this.#admissions.status(),
     };
   }
 
   #forward(from: LinkPort, frame: BindFrame, portTo: (neighbour: PeerId) => LinkPort | undefined): void {
     const group = groupIdFromBytes(frame.group);
     const gate = this.#gates.get(group);
+    if (gate === undefined && group === WORLD_GROUP && this.#gates.size > 0) return this.#admit(from, frame, portTo);
     if (gate === undefined) {
       throw new PipevineError('unreachable', `This peer relays nothing in group ${shortGroupId(group)}; ask another.`);
     }
@@ -153,11 +167,21 @@ export class RelayForwarder implements BindForwarder {
     const source = peerIdFromBytes(frame.source);
     this.#requireWaitingRoom(from);
     const hop = gate.nextHop({ from: from.link.remotePeer, source, target, hops, named });
-    if (!(hop instanceof Promise)) return this.#goOn(group, gate, from, frame, portTo, hop);
+    const goOn = ({ to, named }: RelayHop): void => {
+      const onOutcome = (reason: string | undefined): void => named && gate.onOutcome?.(target, named, reason);
+      this.#goOn(
+        group,
+        from,
+        frame,
+        this.#portTo(frame, from, to, portTo),
+        named === undefined ? {} : { named, onOutcome },
+      );
+    };
+    if (!(hop instanceof Promise)) return goOn(hop);
     this.#wait(from, frame, async () => {
       const found = await hop;
       if (this.#gates.get(group) !== gate) throw new PipevineError('unreachable', 'This peer relays no more.');
-      if (!from.closed) this.#goOn(group, gate, from, frame, portTo, found);
+      if (!from.closed) goOn(found);
     });
   }
 
@@ -191,40 +215,52 @@ export class RelayForwarder implements BindForwarder {
       .finally(done);
   }
 
-  #goOn(
-    group: GroupId,
-    gate: RelayGate,
-    from: LinkPort,
-    frame: BindFrame,
-    portTo: (neighbour: PeerId) => LinkPort | undefined,
-    hop: RelayHop,
-  ): void {
-    const target = peerIdFromBytes(frame.target);
-    const to = portTo(hop.to);
-    if (to === undefined || to === from || hop.to === from.link.remotePeer) {
-      throw new PipevineError('unreachable', `Peer ${shortPeerId(target)} cannot be reached over this relay.`);
+  /** Somebody becomes a member, or stays one: a place in the pool is taken, and given back when the pipe is over. */
+  #admit(from: LinkPort, frame: BindFrame, portTo: (neighbour: PeerId) => LinkPort | undefined): void {
+    const [source, target] = [peerIdFromBytes(frame.source), peerIdFromBytes(frame.target)];
+    const bind = { from: from.link.remotePeer, source, target, ...readRelayedHead(frame.session) };
+    const { group, to, place } = this.#admissions.pass(bind, frame, this.#gates);
+    try {
+      const label = this.#goOn(group, from, frame, this.#portTo(frame, from, to, portTo), {
+        queueBytes: ADMISSION_QUEUE_BYTES,
+        lifetimeMs: ADMISSION_LIFETIME_MS,
+        maxBytes: MAX_ADMISSION_BYTES,
+        onOver: () => place.release(),
+      });
+      place.onDisplaced = () => label.end('overloaded', 'Others wait to become members over this relay; try again.');
+    } catch (error) {
+      place.release();
+      throw error;
     }
+  }
+
+  #portTo(
+    frame: BindFrame,
+    from: LinkPort,
+    neighbour: PeerId,
+    portTo: (neighbour: PeerId) => LinkPort | undefined,
+  ): LinkPort {
+    const to = portTo(neighbour);
+    if (to !== undefined && to !== from && neighbour !== from.link.remotePeer) return to;
+    const target = shortPeerId(peerIdFromBytes(frame.target));
+    throw new PipevineError('unreachable', `Peer ${target} cannot be reached over this relay.`);
+  }
+
+  #goOn(group: GroupId, from: LinkPort, frame: BindFrame, to: LinkPort, about: LabelInit): RelayLabel {
     const sides = [
       { port: from, side: this.#side(from) },
       { port: to, side: this.#side(to) },
     ] as const;
-    const { named } = hop;
-    const way = named && { named, onOutcome: (reason: string | undefined) => gate.onOutcome?.(target, named, reason) };
     try {
       for (const { port, side } of sides) this.#requireRoom(port, side);
-      this.#add(group, frame, way, ...sides);
+      return this.#add(group, frame, about, ...sides);
     } finally {
       for (const { port, side } of sides) this.#forget(port, side);
     }
   }
 
-  #add(
-    group: GroupId,
-    frame: BindFrame,
-    way: Pick<RelayLabelInit, 'named' | 'onOutcome'> | undefined,
-    from: PortSide,
-    to: PortSide,
-  ): void {
+  #add(group: GroupId, frame: BindFrame, about: LabelInit, from: PortSide, to: PortSide): RelayLabel {
+    const { queueBytes = LABEL_QUEUE_BYTES, ...rest } = about;
     const sides = { from, to };
     for (const { side } of [from, to]) {
       side.labels++;
@@ -246,18 +282,20 @@ export class RelayForwarder implements BindForwarder {
         clock: this.#clock,
         from: from.port,
         to: to.port,
-        fromBudget: new ByteBudget(LABEL_QUEUE_BYTES, from.side.budget),
-        toBudget: new ByteBudget(LABEL_QUEUE_BYTES, to.side.budget),
+        fromBudget: new ByteBudget(queueBytes, from.side.budget),
+        toBudget: new ByteBudget(queueBytes, to.side.budget),
         frame,
-        ...way,
+        ...rest,
         onSettled,
         onOver: () => {
           onOver();
+          about.onOver?.();
           this.#remove(label);
         },
       });
       // Sending BIND may have ended the link.
       if (!isOver) this.#labels.set(label, group);
+      return label;
     } catch (error) {
       onSettled('from');
       onSettled('to');

@@ -4,10 +4,10 @@ import type { LinkPort } from '../pipe/link-port.ts';
 import { atRelay } from '../pipe/pipe-paths.ts';
 import { readRelayedHead, throughRelay } from '../pipe/relayed-path.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
-import { type BindFrame, type BoundFrame, FrameType } from '../wire/frame.ts';
+import { type AckFrame, type BindFrame, type BoundFrame, type ConfirmFrame, FrameType } from '../wire/frame.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { RelayChannel } from './relay-channel.ts';
-import { ANSWER_TIMEOUT_MS } from './relay-defaults.ts';
+import { ANSWER_TIMEOUT_MS, QUEUED_FRAME_COST_BYTES } from './relay-defaults.ts';
 
 export interface RelayLabelInit {
   readonly clock: Clock;
@@ -20,6 +20,9 @@ export interface RelayLabelInit {
   readonly frame: BindFrame;
   /** The relays after this one, where the binder has named none and this is the first. */
   readonly named?: readonly PeerId[];
+  /** How long it may last, ms, and what it may carry both ways, in bytes; default: no bound. */
+  readonly lifetimeMs?: number;
+  readonly maxBytes?: number;
   /** It was bound (no reason), or the way did not lead to an answer. Once at most. */
   readonly onOutcome?: (reason: string | undefined) => void;
   /** One of them waits no more for an answer of the target: it came, or the binder has gone. Once each. */
@@ -46,11 +49,14 @@ export class RelayLabel {
   /** For a BIND that comes again; until the binder has gone on. */
   #bound: BoundFrame | undefined;
   #over = 0;
+  #bytesLeft: number;
+  readonly #lifetime: Timer | undefined;
 
   /** Throws what `throughRelay` throws. */
   constructor(init: RelayLabelInit) {
     const { clock, from, to, frame } = init;
     this.#init = init;
+    this.#bytesLeft = init.maxBytes ?? Infinity;
     this.#number = readRelayedHead(frame.session).hops + 1;
     const onwards = { ...frame, session: throughRelay(frame.session, this.#payloadBytes(), init.named) };
     const onOver = (): void => {
@@ -63,12 +69,13 @@ export class RelayLabel {
       {
         onData: (payload, sequence, more) => {
           this.#bound = undefined;
+          if (!this.#carries(payload.length)) return;
           this.to.sendData(payload, sequence, more);
         },
         onFrame: (frame) => {
           if (frame.type === FrameType.bound) return;
           this.#bound = undefined;
-          this.to.sendFrame(frame);
+          if (this.#carries(bytesOf(frame))) this.to.sendFrame(frame);
         },
         onBindAgain: (again) => {
           if (this.#bound !== undefined && String(again.pipe) === String(frame.pipe)) this.from.bound(this.#bound);
@@ -87,10 +94,12 @@ export class RelayLabel {
       clock,
       init.toBudget,
       {
-        onData: (payload, sequence, more) => this.from.sendData(payload, sequence, more),
+        onData: (payload, sequence, more) => {
+          if (this.#carries(payload.length)) this.from.sendData(payload, sequence, more);
+        },
         onFrame: (frame) => {
           if (frame.type === FrameType.bound) this.#onBound(frame);
-          else this.from.sendFrame(frame);
+          else if (this.#carries(bytesOf(frame))) this.from.sendFrame(frame);
         },
         onBindAgain: () => {},
         onEnded: (code, reason) => {
@@ -109,6 +118,11 @@ export class RelayLabel {
       this.#endBinder('unreachable', 'The peer did not answer this relay.');
       this.to.end('unreachable', '');
     });
+    const { lifetimeMs } = init;
+    if (lifetimeMs !== undefined) {
+      const why = `Such a pipe lasts ${lifetimeMs / 1000} s over this relay.`;
+      this.#lifetime = clock.setTimer(lifetimeMs, () => this.end('unreachable', why));
+    }
     this.to.bind(onwards);
   }
 
@@ -116,6 +130,14 @@ export class RelayLabel {
   end(code: string, reason: string): void {
     this.from.end(code, reason);
     this.to.end(code, reason);
+  }
+
+  /** Whether so many bytes more may pass; else it ends. */
+  #carries(bytes: number): boolean {
+    this.#bytesLeft -= bytes;
+    if (this.#bytesLeft >= 0) return true;
+    this.end('overloaded', `Such a pipe carries ${this.#init.maxBytes} bytes over this relay.`);
+    return false;
   }
 
   /** The binder learns which relay cannot pass on. */
@@ -153,6 +175,12 @@ export class RelayLabel {
 
   #finish(): void {
     this.#timer.cancel();
+    this.#lifetime?.cancel();
     this.#init.onOver();
   }
+}
+
+/** Of ACK and CONFIRM, about. */
+function bytesOf(frame: AckFrame | ConfirmFrame): number {
+  return QUEUED_FRAME_COST_BYTES + (frame.type === FrameType.confirm ? frame.session.length : 0);
 }

@@ -9,6 +9,8 @@ import type { Clock } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
 import { LeaseTable } from '../rendezvous/lease-table.ts';
 import type { GroupResolver, ResolverHandler } from '../resolver/resolver.ts';
+import { AdmissionDirectory, type AdmissionSources } from './admission-directory.ts';
+import type { AdmissionHop } from './admission-gate.ts';
 import { DONE_ANSWER, decodeRelayRequest, encodeRelayGrant } from './relay-codec.ts';
 import { MAX_DIALLED_RELAYS, MAX_LEASES, RELAY_DIAL_MS, RELAY_HANDLER, SEEK_MS } from './relay-defaults.ts';
 import type { RelayBound, RelayedBind, RelayForwarder, RelayGate, RelayHop } from './relay-forwarder.ts';
@@ -26,7 +28,10 @@ export interface RelayRouter {
 }
 
 export interface RelayServerInit {
-  readonly resolver: Pick<GroupResolver, 'group' | 'localPeer' | 'handle' | 'neighbour' | 'subscribe' | 'connect'>;
+  readonly resolver: Pick<
+    GroupResolver,
+    'group' | 'localPeer' | 'handle' | 'neighbours' | 'neighbour' | 'subscribe' | 'connect'
+  >;
   readonly forwarder: Pick<RelayForwarder, 'open' | 'endOf'>;
   /** Whether the own credential grants to relay, now. */
   readonly mayServe: () => boolean;
@@ -36,6 +41,8 @@ export interface RelayServerInit {
   readonly relaysOf: (peer: PeerId) => readonly PeerId[];
   /** Default: only relays that are linked are passed on to, and none is dialled. */
   readonly router?: RelayRouter;
+  /** Default: whoever is no member is not told who admits. */
+  readonly admissions?: AdmissionSources;
   readonly clock: Clock;
   readonly random: Random;
   readonly maxLeases?: number;
@@ -45,6 +52,7 @@ export interface RelayServerInit {
 export class RelayServer implements RelayGate {
   readonly #init: RelayServerInit;
   readonly #leases: LeaseTable;
+  readonly #directory: AdmissionDirectory | undefined;
   readonly #endings: (() => void)[];
 
   constructor(init: RelayServerInit) {
@@ -58,7 +66,14 @@ export class RelayServer implements RelayGate {
       // It has shown no valid credential for now; its pipes go on elsewhere, or here when it has.
       onClosed: ({ peer }) => forwarder.endOf(resolver.group, peer),
     });
-    this.#endings = [() => handler.close(), () => gate.close(), () => subscription.unsubscribe()];
+    const isClient = (peer: PeerId): boolean => this.#client(peer, resolver.localPeer) === peer;
+    this.#directory = init.admissions && new AdmissionDirectory({ ...init, ...init.admissions, isClient });
+    this.#endings = [
+      () => this.#directory?.close(),
+      () => handler.close(),
+      () => gate.close(),
+      () => subscription.unsubscribe(),
+    ];
   }
 
   nextHop(bind: RelayedBind): RelayHop | Promise<RelayHop> {
@@ -86,6 +101,17 @@ export class RelayServer implements RelayGate {
     throw unreachable(target);
   }
 
+  admissionHop({ from, source, target, hops }: RelayedBind): AdmissionHop | undefined {
+    const { resolver, hostOf, mayServe } = this.#init;
+    if (!mayServe()) return undefined;
+    const previous = resolver.neighbour(from);
+    const speaks = from === source || hostOf(source) === from;
+    if (!speaks && !may(previous?.credential, 'relay')) return undefined;
+    // Only the first relay goes on to another: so no way has a loop.
+    const to = this.#client(target, from) ?? (hops === 0 ? this.#otherRelay(target, from) : undefined);
+    return to && { to, isMember: speaks && previous !== undefined };
+  }
+
   onOutcome(target: PeerId, named: readonly PeerId[], reason: string | undefined): void {
     const { router } = this.#init;
     if (reason === undefined) return router?.worked(target, named);
@@ -100,7 +126,8 @@ export class RelayServer implements RelayGate {
   }
 
   bounds(): Readonly<Record<string, RelayBound>> {
-    return { 'relay leases': { used: this.#leases.size, limit: this.#leases.limit, dropped: this.#leases.dropped } };
+    const { size: used, limit, dropped } = this.#leases;
+    return { 'relay leases': { used, limit, dropped }, ...this.#directory?.status() };
   }
 
   /** Pipes that are forwarded in this group end; their ends look for another path. Idempotent. */
@@ -186,6 +213,13 @@ export class RelayServer implements RelayGate {
     throw new PipevineError('unreachable', `Peer ${shortPeerId(relay)} is no relay of the group.`);
   }
 
+  /** Who has a lease can use it at once: for that this relay has to have seen its credential on a pipe of its own. */
+  async #meet(client: PeerId): Promise<void> {
+    const { resolver } = this.#init;
+    if (resolver.neighbour(client) !== undefined) return;
+    await resolver.connect(client, { timeoutMs: RELAY_DIAL_MS }).catch(onlyLate);
+  }
+
   #otherRelay(target: PeerId, from: PeerId): PeerId | undefined {
     const { resolver, hostOf, relaysOf } = this.#init;
     const host = hostOf(target);
@@ -208,6 +242,7 @@ export class RelayServer implements RelayGate {
       return DONE_ANSWER;
     }
     if (!mayServe()) throw new PipevineError('not-found', 'This peer is no relay of the group; ask another.');
+    await this.#meet(remotePeer);
     const isPresent = (peer: PeerId): boolean => resolver.neighbour(peer) !== undefined;
     const grant = this.#leases.grant(remotePeer, request, clock.monotonicMs(), isPresent);
     if (grant === undefined) {

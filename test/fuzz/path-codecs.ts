@@ -1,5 +1,6 @@
 import { PipevineError } from '@pipevine/runtime';
 import { seededRandom } from '@pipevine/transports';
+import * as whoAdmits from '../../runtime/membership/who-admits.ts';
 import * as stream from '../../runtime/pipe/stream-codec.ts';
 import { decodeProbe, encodeProbe } from '../../runtime/punch/probe-packet.ts';
 import * as punch from '../../runtime/punch/punch-codec.ts';
@@ -22,6 +23,12 @@ export const PATH_CODECS: readonly FuzzedCodec[] = [
     name: 'an answer about a route',
     valid: [route.encodeRouteAnswer([random.bytes(40), token])],
     decode: route.decodeRouteAnswer,
+  },
+  {
+    name: 'who admits to a group',
+    valid: [whoAdmits.encodeAdministrators([BOB.id]), whoAdmits.encodeAdministrators([])],
+    decode: whoAdmits.decodeAdministrators,
+    encode: whoAdmits.encodeAdministrators,
   },
   {
     name: 'a probe',
