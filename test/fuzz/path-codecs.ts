@@ -1,6 +1,7 @@
-import { PipevineError } from '@pipevine/runtime';
+import { PipevineError, peerIdToBytes } from '@pipevine/runtime';
+import { encodeCanonical } from '@pipevine/runtime/protocol';
 import { seededRandom } from '@pipevine/transports';
-import * as whoAdmits from '../../runtime/membership/who-admits.ts';
+import { decodeAdministrators } from '../../runtime/membership/who-admits.ts';
 import * as stream from '../../runtime/pipe/stream-codec.ts';
 import { decodeProbe, encodeProbe } from '../../runtime/punch/probe-packet.ts';
 import * as punch from '../../runtime/punch/punch-codec.ts';
@@ -26,9 +27,8 @@ export const PATH_CODECS: readonly FuzzedCodec[] = [
   },
   {
     name: 'who admits to a group',
-    valid: [whoAdmits.encodeAdministrators([BOB.id]), whoAdmits.encodeAdministrators([])],
-    decode: whoAdmits.decodeAdministrators,
-    encode: whoAdmits.encodeAdministrators,
+    valid: [encodeCanonical([peerIdToBytes(BOB.id)]), encodeCanonical([])],
+    decode: decodeAdministrators,
   },
   {
     name: 'a probe',
