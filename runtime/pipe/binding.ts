@@ -53,6 +53,7 @@ export class Binding implements ChannelUser, FrameCarrier {
   #maxPayloadBytes: number;
   #relayed: boolean;
   #pipe = '';
+  #saidUnbind = false;
   /** Tells the other side that this one is done, once its channel is known. */
   #part = (): void => {};
   #priority: PipePriority = 'normal';
@@ -264,8 +265,8 @@ export class Binding implements ChannelUser, FrameCarrier {
     // The way has ended, not the pipe.
     const hasMoved = frame.code === MOVED || (this.#relayed && frame.code === 'unreachable');
     const wasBound = this.#phase === 'bound';
-    // The answer lets the other side give its channel to another.
-    if (wasBound && this.#remoteChannel !== undefined) {
+    // The answer lets the other side give its channel to another; UNBIND of this side's own is one.
+    if (!this.#saidUnbind && this.#remoteChannel !== undefined) {
       this.send({ type: FrameType.unbind, channel: this.#remoteChannel, code: DONE, reason: '' });
     }
     this.#over();
@@ -278,12 +279,15 @@ export class Binding implements ChannelUser, FrameCarrier {
     if (this.port.closed) return;
     if (times === 0) return onSaid();
     this.port.send(frame);
-    const timer = this.#clock.setTimer(delayMs, () => this.#sayFarewell(frame, times - 1, 2 * delayMs, onSaid));
+    const timer = this.#clock.setTimer(delayMs, () =>
+      this.#sayFarewell(frame, times - 1, Math.min(2 * delayMs, REPEAT_MAX_MS), onSaid),
+    );
     this.#repeat = { frame, timer };
   }
 
   #sayUnbind(code: string, reason: string): void {
     if (this.#remoteChannel === undefined) return;
+    this.#saidUnbind = true;
     const text = reasonForWire(reason);
     this.sendRepeatedly({ type: FrameType.unbind, channel: this.#remoteChannel, code, reason: text });
   }

@@ -50,6 +50,19 @@ export class Outbox {
     return window === undefined ? this.#maxFrameBytes : Math.min(this.#maxFrameBytes, window.frameBytes);
   }
 
+  /**
+   * Whether what is under way fits into frames of so many bytes. If not, going on from `told` would cut it anew, and so
+   * change what its numbers mean, while the other side may have got more of it than it said.
+   */
+  fits(told: number, maxFrameBytes: number): boolean {
+    if (maxFrameBytes >= this.#maxFrameBytes) return true;
+    const sentTo = Math.max(this.#sentTo, this.#sender?.sentTo ?? 0);
+    for (let sequence = Math.max(told, this.#buffer.first); sequence < sentTo; sequence++) {
+      if (this.#buffer.payload(sequence).length > maxFrameBytes) return false;
+    }
+    return true;
+  }
+
   /** Whether something of so much cost may be queued: when it fits, or when half of the buffer is free. */
   hasRoom(cost: number): boolean {
     return this.#buffer.keptCost + cost <= this.#init.bufferBytes || this.isHalfEmpty(0);

@@ -232,6 +232,14 @@ export class PipeAcceptor {
       throw new PipevineError('forged', 'The proof that this is the peer that bound the pipe is wrong.');
     }
     if (counter <= pipe.bindCounter) throw new PipevineError('replayed', 'This resumption was seen before.');
+    const { path } = arrival;
+    const maxFrameBytes = Math.min(port.link.maxPayloadBytes, path?.maxPayloadBytes ?? Infinity);
+    if (!pipe.mayMove(next, maxFrameBytes)) {
+      throw new PipevineError(
+        'overloaded',
+        'What is under way does not fit into the frames of this path; ask again soon.',
+      );
+    }
     pipe.bindCounter = counter;
     this.#attach(arrival, pipe, EMPTY, encodeSessionField(resumeField(pipe, counter)));
   }

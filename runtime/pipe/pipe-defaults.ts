@@ -72,6 +72,9 @@ export const PROBE_SILENCE_MS = 1_800;
 export const PROBE_ACTIVE_MS = 30_000;
 export const PROBE_IDLE_MS = 20_000;
 
+/** While the acceptor of a pipe without a path waits for its binder: how often it asks relays whether their links live, in ms. */
+export const AWAIT_BINDER_MS = 5_000;
+
 /** How long a relay that failed a pipe is the last to be asked for that pipe again, in ms. */
 export const RELAY_REST_MS = 30_000;
 
@@ -85,7 +88,7 @@ export const RELAY_BIND_TIMEOUT_MS = 2_000;
 export const MAX_RELAYS_PER_PEER = 4;
 
 /** How often the end of a relayed pipe is told, at growing intervals, unless the other end answers sooner. */
-export const FAREWELLS = 3;
+export const FAREWELLS = 8;
 
 /** How often UNBIND is repeated before its channel is given back all the same. */
 export const UNBIND_REPEATS = 6;
@@ -121,7 +124,7 @@ export interface PipeLimitsInit {
   readonly maxPipes?: number;
   /** What large messages on one link may need beyond their windows, in bytes; default 64 MiB. Windows get smaller near it. */
   readonly receiveBytesPerLink?: number;
-  /** How long a pipe without a link waits for a new one, in ms; default 60,000. */
+  /** How long a pipe without a link waits for a new one, in ms; default 180,000: a machine may sleep for a while. */
   readonly resumeTimeoutMs?: number;
 }
 
@@ -137,7 +140,7 @@ export function resolvePipeLimits(init: PipeLimitsInit = {}): PipeLimits {
     maxHalfBoundPerLink: inRange('maxHalfBoundPerLink', init.maxHalfBoundPerLink, 64, 1, 65_536),
     maxPipes: inRange('maxPipes', init.maxPipes, 16_384, 1, 2 ** 24),
     receiveBytesPerLink: inRange('receiveBytesPerLink', init.receiveBytesPerLink, 67_108_864, 65_536, 2 ** 40),
-    resumeTimeoutMs: inRange('resumeTimeoutMs', init.resumeTimeoutMs, 60_000, 1, 86_400_000),
+    resumeTimeoutMs: inRange('resumeTimeoutMs', init.resumeTimeoutMs, 180_000, 1, 86_400_000),
   };
 }
 

@@ -102,6 +102,8 @@ export class PipeEnd implements Pipe, BindingOwner {
   #furthest = 0;
   /** Whether the other end has said something that only it can say. */
   #confirmed = false;
+  /** Whether the other end has said that it has ended the pipe: it need not be told. */
+  #isTold = false;
   /** The last message did not fit: whoever waits is woken when there is room for many. */
   #isFull = false;
 
@@ -280,6 +282,14 @@ export class PipeEnd implements Pipe, BindingOwner {
     this.#end(error, error.code, error.message);
   }
 
+  /**
+   * Whether it may leave the link that carries it for one with frames of so many bytes now: the binder, which still hears
+   * this end over the old one, wants what comes from frame `told` on.
+   */
+  mayMove(told: number, maxFrameBytes: number): boolean {
+    return this.#binding === undefined || this.#outbox === undefined || this.#outbox.fits(told, maxFrameBytes);
+  }
+
   /** Goes on over a link. Throws `protocol` when the two sides do not fit together. */
   attach(binding: Binding, next: number, limit: number): void {
     this.#binding?.unbind(MOVED, 'The pipe has moved to another link.');
@@ -366,6 +376,7 @@ export class PipeEnd implements Pipe, BindingOwner {
   }
 
   #remoteEnded(error: PipevineError | undefined): void {
+    this.#isTold = true;
     const left = this.bufferedBytes;
     const peer = shortPeerId(this.remotePeer);
     const lost = new PipevineError(
@@ -591,7 +602,7 @@ export class PipeEnd implements Pipe, BindingOwner {
     this.#resumeTimer?.cancel();
     this.#watch.stop();
     this.#probe.stop();
-    this.#binding?.unbind(code, reason, this.farewell);
+    this.#binding?.unbind(code, reason, this.#isTold ? undefined : this.farewell);
     this.#binding = undefined;
     this.#outbox?.unbind();
     this.#unicast?.unbind();

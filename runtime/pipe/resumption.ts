@@ -6,7 +6,13 @@ import type { Link } from '../link/link.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
 import type { BindParameters } from '../wire/frame.ts';
 import type { LinkPort } from './link-port.ts';
-import { MAX_RELAYS_PER_PEER, RELAY_BIND_TIMEOUT_MS, RELAY_REST_MS, RESUME_AGAIN_MS } from './pipe-defaults.ts';
+import {
+  AWAIT_BINDER_MS,
+  MAX_RELAYS_PER_PEER,
+  RELAY_BIND_TIMEOUT_MS,
+  RELAY_REST_MS,
+  RESUME_AGAIN_MS,
+} from './pipe-defaults.ts';
 import type { PipeEnd } from './pipe-end.ts';
 import { type PipePaths, pathKey, type RoutedPath } from './pipe-paths.ts';
 import { ResumeAttempt } from './resume-attempt.ts';
@@ -52,6 +58,8 @@ interface Bound {
 export class Resumption {
   readonly #init: ResumptionInit;
   readonly #bound = new Map<PipeEnd, Bound>();
+  /** Pipes of others that wait to be bound again. */
+  readonly #waiting = new Map<PipeEnd, Timer>();
 
   constructor(init: ResumptionInit) {
     this.#init = init;
@@ -75,6 +83,8 @@ export class Resumption {
   }
 
   delete(pipe: PipeEnd): void {
+    this.#waiting.get(pipe)?.cancel();
+    this.#waiting.delete(pipe);
     const bound = this.#bound.get(pipe);
     if (bound === undefined) return;
     this.#bound.delete(pipe);
@@ -86,7 +96,7 @@ export class Resumption {
 
   onSuspended(pipe: PipeEnd): void {
     const bound = this.#bound.get(pipe);
-    if (bound === undefined) return;
+    if (bound === undefined) return this.#awaitBinder(pipe);
     bound.suspended = true;
     // The relay is there and says that it cannot, or the pipe has said that it does not.
     if (bound.path.type === 'relayed' && this.#init.endpoint.linkTo(bound.path.via) !== undefined) {
@@ -113,7 +123,20 @@ export class Resumption {
   }
 
   close(): void {
-    for (const bound of [...this.#bound.values()]) this.delete(bound.pipe);
+    for (const pipe of [...this.#bound.keys(), ...this.#waiting.keys()]) this.delete(pipe);
+  }
+
+  /** The binder finds this side over links that it cannot see: each that may be one of a relay has to be alive. */
+  #awaitBinder(pipe: PipeEnd): void {
+    this.#waiting.get(pipe)?.cancel();
+    this.#waiting.delete(pipe);
+    if (pipe.session === undefined || pipe.connected || pipe.ended) return;
+    const { paths, endpoint, clock } = this.#init;
+    for (const relay of paths.relays(pipe.remotePeer, pipe.group)) endpoint.linkTo(relay)?.doubt();
+    this.#waiting.set(
+      pipe,
+      clock.setTimer(AWAIT_BINDER_MS, () => this.#awaitBinder(pipe)),
+    );
   }
 
   #resume(bound: Bound, mayRest = true): void {

@@ -24,7 +24,7 @@ export interface MachineInit extends Partial<Omit<PeerInit, 'platform' | 'seed' 
 export class Machine {
   readonly name: string;
   readonly #simulation: Simulation;
-  readonly #init: MachineInit;
+  #init: MachineInit;
   #process: MemoryProcess | undefined;
   #storage: MemoryStorage | undefined;
   #running: { close(): Promise<void> } | undefined;
@@ -45,8 +45,12 @@ export class Machine {
     return this.#peer !== undefined;
   }
 
-  /** Starts the peer: with a new disk at first, later with what was durable when the last process ended. */
-  async start(): Promise<void> {
+  /**
+   * Starts the peer: with a new disk at first, later with what was durable when the last process ended. `changes` hold from
+   * now on.
+   */
+  async start(changes: MachineInit = {}): Promise<void> {
+    this.#init = { ...this.#init, ...changes };
     const { clock, network, random, crypto } = this.#simulation;
     const process = network.boot(this.name);
     const storage = this.#storage?.crash(process.clock) ?? new MemoryStorage({ clock: process.clock });
@@ -68,6 +72,13 @@ export class Machine {
     this.#process?.crash();
     this.#peer = undefined;
     this.#simulation.note(this.name, 'crashed');
+  }
+
+  /** As when its address changes: none of its connections goes on, and only it knows. */
+  cutConnections(): void {
+    for (const connection of [...(this.#process?.streams ?? []), ...(this.#process?.datagrams ?? [])])
+      connection.abort();
+    this.#simulation.note(this.name, 'connections cut');
   }
 
   /** The machine loses power: the other sides of its connections are not told either. */
