@@ -79,7 +79,7 @@ test.each([1, 2, 3, 4, 5, 6])(
     expect(got).toEqual([...Array(100).keys()]);
     // All that it holds goes with its link.
     raw.link.close('done', '');
-    await overlay.clock.runFor(90_000);
+    await overlay.clock.runFor(240_000);
     expect(b.pipes.status().pipes?.used).toBe(1);
   },
 );
