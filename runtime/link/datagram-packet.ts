@@ -7,6 +7,7 @@
  * | 02       | COOKIE   | initiator id, cookie (16)                                                                  |
  * | 03       | RESPONSE | initiator id, responder id, message                                                        |
  * | 04       | FINISH   | responder id, message                                                                      |
+ * | 05       |          | no packet of a link: a probe of hole punching (docs/protocol/punch.md)                     |
  * | 40 to 47 | RECORD   | counter of (type & 7) + 1 bytes without leading zeros, ciphertext and tag                   |
  *
  * A dialler's flow: INITIAL, (COOKIE, INITIAL with it,) RESPONSE, then for XX FINISH; then records.

@@ -87,6 +87,9 @@ const LINK_LOST_PAUSE_MS = 50;
 /** What a relay says when it is the relay that fails, or what it stands before. */
 const RELAY_TROUBLE: readonly string[] = ['unreachable', 'timeout', 'overloaded', 'refused', 'forged', 'protocol'];
 
+/** What the peer may say, and a relay that lies: asked over another one, if there is one. */
+const DENIALS: readonly string[] = ['not-found', 'unsupported', 'expired', 'revoked'];
+
 const NONE_HOSTED: HostedPeers = { find: () => undefined };
 
 /** Binds pipes over the endpoint's links, and keeps them when the links change. */
@@ -283,13 +286,20 @@ export class Pipes implements PipeService {
           return pipe;
         }
       } catch (error) {
-        const another = relayed && error instanceof PipevineError && RELAY_TROUBLE.includes(error.code);
-        if (!another || clock.monotonicMs() >= deadlineMs) throw error;
+        if (!(error instanceof PipevineError) || !relayed || clock.monotonicMs() >= deadlineMs) throw error;
+        const isDenied =
+          DENIALS.includes(error.code) && this.#hasOtherRelay(init, new Set([...refused, pathKey(path)]));
+        if (!isDenied && !RELAY_TROUBLE.includes(error.code)) throw error;
         why = error;
         this.#paths.failed(init.peer, init.group, path, error.message);
       }
       if (relayed) refused.add(pathKey(path));
     }
+  }
+
+  /** Whether a linked relay leads to the peer that has not been tried. */
+  #hasOtherRelay({ peer, group }: ConnectInit, tried: ReadonlySet<string>): boolean {
+    return this.#paths.relayed(peer, group).some((path) => this.#paths.isLinked(path.via) && !tried.has(pathKey(path)));
   }
 
   /** Whether a pipe that begins over a direct link may have to go on over a relay: only one with a session of its own can. */

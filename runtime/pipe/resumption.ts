@@ -212,7 +212,10 @@ export class Resumption {
     if (result === 'later') return this.#later(bound);
     if (result === 'link-lost') return this.#resume(bound);
     // The path that it has still serves.
-    if (bound.suspended) bound.pipe.fail(result);
+    if (!bound.suspended) return;
+    // The word of one relay, which may lie, does not end a pipe that can be asked for elsewhere.
+    if (path.type === 'relayed' && this.#choose(bound, true) !== undefined) return this.#resume(bound);
+    bound.pipe.fail(result);
   }
 
   /** Without `mayRest` also a relay that rests: of these the one that has done so for longest. */

@@ -1,4 +1,4 @@
-import type { Peer, PeerInit } from '@pipevine/runtime';
+import { type Peer, type PeerInit, PipevineError } from '@pipevine/runtime';
 import * as protocol from '@pipevine/runtime/protocol';
 import { messaging } from '../../runtime/peer/messaging.ts';
 import type { PeerPart } from '../../runtime/peer/peer-part.ts';
@@ -22,6 +22,8 @@ export interface ForwardedFrame {
 export class HostileRelay {
   /** Undefined: it forwards as it should. */
   habit: Habit | undefined;
+  /** Says of every pipe in the place of its target that there is none of that name. */
+  denies = false;
   readonly #tapped = new WeakMap<LinkPort, LinkPort>();
   readonly #claims = new Map<string, () => void>();
 
@@ -36,11 +38,13 @@ export class HostileRelay {
     return {
       ...part,
       forwarder: {
-        forward: (port, frame, portTo) =>
+        forward: (port, frame, portTo) => {
+          if (this.denies) throw new PipevineError('not-found', 'No such pipe.');
           forwarder.forward(this.#tap(port, clock), frame, (neighbour) => {
             const to = portTo(neighbour);
             return to && this.#tap(to, clock);
-          }),
+          });
+        },
       },
     };
   };

@@ -18,6 +18,7 @@ afterEach(() => home.simulation.finish());
 /** Two edges whose pipe goes over a relay that may turn bad, and two others whose pipe goes over the gateway. */
 interface Scene {
   readonly crook: Machine;
+  readonly binder: Machine;
   readonly relay: HostileRelay;
   readonly pipes: readonly [Pipe, Pipe];
   readonly got: readonly [string[], string[]];
@@ -77,7 +78,7 @@ async function scene(seed: string): Promise<Scene> {
   apart();
   await clock.runFor(10_000);
   expect(pipes[0].path).toEqual({ via: crook.peer.id, type: 'relayed' });
-  return { crook, relay, pipes, got: [collect(pipes[0]), collect(pipes[1])], others };
+  return { crook, binder: a, relay, pipes, got: [collect(pipes[0]), collect(pipes[1])], others };
 }
 
 /** Forwards frames in another order, four at a time, or what there is after 100 ms. */
@@ -181,5 +182,18 @@ describe('a relay that', () => {
     expect(pipes[1].trySend(bytes('after'))).toBe(true);
     await clock.runUntil(() => got[0].length === 2, LIMIT_MS);
     expect(got[0]).toEqual(['before', 'after']);
+  });
+});
+
+describe('a relay that says in the name of peers that they have no such pipe', () => {
+  it('keeps nobody from binding one over another relay', async () => {
+    const { relay, crook, binder, pipes } = await scene('denies');
+    relay.denies = true;
+    const { remotePeer: peer } = pipes[0];
+    for (let i = 0; i < 4; i++) {
+      const pipe = await home.clock.run(groupOf(binder).connect({ peer, name: 'chat', timeoutMs: MINUTE }));
+      expect(pipe.path).toEqual({ via: home.gateway.peer.id, type: 'relayed' });
+    }
+    expect(pipes[0].path?.via).toBe(crook.peer.id);
   });
 });

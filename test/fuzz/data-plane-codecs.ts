@@ -189,7 +189,13 @@ export const DATA_PLANE_CODECS: readonly FuzzedCodec[] = [
   },
   {
     name: 'the path of a relayed BIND',
-    valid: [askingForRelay(newSession, 1_000), throughRelay(askingForRelay(newSession, 1_000), 900)],
+    valid: [
+      askingForRelay(newSession, 1_000),
+      throughRelay(askingForRelay(newSession, 1_000), 900),
+      askingForRelay(newSession, 1_000, []),
+      askingForRelay(newSession, 1_000, [ALICE.id, BOB.id]),
+      throughRelay(throughRelay(askingForRelay(newSession, 1_000, [ALICE.id, BOB.id]), 900), 800),
+    ],
     decode: readRelayedPath,
     isPlain: true,
     isOpenEnded: true,

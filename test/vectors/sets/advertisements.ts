@@ -6,9 +6,9 @@ import { decodeDelegationBody } from '../../../runtime/advertisement/delegation-
 import { decodeNameBody, encodeNameBody } from '../../../runtime/advertisement/name-body.ts';
 import { decodePeerBody, encodePeerBody } from '../../../runtime/advertisement/peer-body.ts';
 import { decodePipeBody, encodePipeBody } from '../../../runtime/advertisement/pipe-body.ts';
-import { decodeRouteBody, encodeRouteBody } from '../../../runtime/advertisement/route-body.ts';
+import { decodeRouteBody, encodeRouteBody, NEIGHBOURS_KEY } from '../../../runtime/advertisement/route-body.ts';
 import { encodeThingBody } from '../../../runtime/advertisement/thing-body.ts';
-import { ALICE, ALICE_CREDENTIAL, AUTHORITY, BOB, GROUP, NOW_MS } from '../cast.ts';
+import { ALICE, ALICE_CREDENTIAL, AUTHORITY, BOB, BOB_CREDENTIAL, GROUP, NOW_MS } from '../cast.ts';
 import { codecVector } from '../codec-vector.ts';
 import { signedVector } from '../signed-vector.ts';
 import type { Vector, VectorSet } from '../vector-set.ts';
@@ -17,13 +17,14 @@ import { CHARTER } from './groups.ts';
 const HOURS_2_MS = 7_200_000;
 const NONE = new Uint8Array(0);
 
-function advertisement(
-  name: string,
+const PUBLISHERS = { alice: ALICE, bob: BOB, authority: AUTHORITY };
+
+function signed(
   kind: AdvertisementKind,
   fields: Partial<AdvertisementFields>,
-  by: 'alice' | 'authority' = 'alice',
-): Vector {
-  const { encoded } = signAdvertisement(by === 'alice' ? ALICE : AUTHORITY, {
+  by: keyof typeof PUBLISHERS = 'alice',
+): Uint8Array {
+  return signAdvertisement(PUBLISHERS[by], {
     kind,
     group: GROUP,
     key: '',
@@ -34,7 +35,16 @@ function advertisement(
     attributes: new Map(),
     body: NONE,
     ...fields,
-  });
+  }).encoded;
+}
+
+function advertisement(
+  name: string,
+  kind: AdvertisementKind,
+  fields: Partial<AdvertisementFields>,
+  by: keyof typeof PUBLISHERS = 'alice',
+): Vector {
+  const encoded = signed(kind, fields, by);
   const decode = (bytes: Uint8Array) => {
     const { encoded: _, ...members } = verifyAdvertisement(nodeCrypto, bytes);
     return members;
@@ -56,6 +66,20 @@ const peer = {
   staticKey: ALICE.agreement.publicKey,
   credential: ALICE_CREDENTIAL.encoded,
 };
+const relay = {
+  addresses: ['tcp://192.0.2.2:7473'],
+  roles: ['relay'],
+  profile: 'edge',
+  staticKey: BOB.agreement.publicKey,
+  credential: BOB_CREDENTIAL.encoded,
+};
+const ROUTE = { body: encodeRouteBody({ relays: [BOB.id, AUTHORITY.id] }) };
+const NEIGHBOURS = { key: NEIGHBOURS_KEY, body: encodeRouteBody({ relays: [AUTHORITY.id] }) };
+const RELAY = { name: 'relay', body: encodePeerBody(relay) };
+/** Alice leases at Bob and at the authority, and these two relays are linked. */
+export const ROUTE_ADVERTISEMENT = signed('route', ROUTE);
+export const NEIGHBOURS_ADVERTISEMENT = signed('route', NEIGHBOURS, 'bob');
+export const PEER_ADVERTISEMENT = signed('peer', RELAY, 'bob');
 const description = { '@context': 'https://www.w3.org/2022/wot/td/v1.1', title: 'Hall lamp' };
 const delegation = { delegate: BOB.id, notAfterMs: NOW_MS + 86_400_000 };
 const named = { peer: BOB.id, service: 'web' };
@@ -79,7 +103,9 @@ export const ADVERTISEMENTS: VectorSet = {
       ]),
       body: encodeThingBody(description),
     }),
-    advertisement('route', 'route', { body: encodeRouteBody({ relays: [BOB.id, AUTHORITY.id] }) }),
+    advertisement('route', 'route', ROUTE),
+    advertisement('route: the relays that a relay is linked to', 'route', NEIGHBOURS, 'bob'),
+    advertisement('peer that relays', 'peer', RELAY, 'bob'),
     advertisement('name', 'name', { key: 'kitchen', name: 'kitchen', body: encodeNameBody(named) }),
     advertisement('module', 'module', { key: 'm', body: Uint8Array.of(1, 2, 3) }),
     advertisement('content', 'content', { key: 'c', body: Uint8Array.of(1, 2, 3) }),
@@ -95,6 +121,13 @@ export const ADVERTISEMENTS: VectorSet = {
     codecVector({
       name: 'body of a pipe',
       value: { kind: 'request' as const },
+      encode: encodePipeBody,
+      decode: decodePipeBody,
+      cddl: 'pipe-body',
+    }),
+    codecVector({
+      name: 'body of a bidirectional pipe',
+      value: { kind: 'bidirectional' as const },
       encode: encodePipeBody,
       decode: decodePipeBody,
       cddl: 'pipe-body',

@@ -10,7 +10,7 @@ import {
 import { askingForRelay, throughRelay } from '../../../runtime/pipe/relayed-path.ts';
 import { encodeSessionField } from '../../../runtime/pipe/session-field.ts';
 import { asJson } from '../as-json.ts';
-import { filled } from '../cast.ts';
+import { AUTHORITY, BOB, filled } from '../cast.ts';
 import { CONTROL_VECTORS, DATA_VECTORS } from '../frame-vectors.ts';
 import { fromHex, toHex } from '../hex.ts';
 import type { Vector, VectorSet } from '../vector-set.ts';
@@ -45,6 +45,8 @@ if (bind?.type !== 3 || bound?.type !== 4) throw new Error('There are vectors of
 const begin = encodeSessionField({ type: 'new', message: filled(4, 0x0b) });
 const asking = askingForRelay(begin, 65_000);
 const passed = throughRelay(asking, 1_155);
+const named = askingForRelay(begin, 65_000, [AUTHORITY.id, BOB.id]);
+const first = askingForRelay(begin, 65_000, []);
 const moved = encodeSessionField({ type: 'resume', proof: { counter: 1, mac: filled(32, 0x0d) } });
 const movedUnderLink = encodeSessionField({ type: 'resume', proof: undefined });
 const MORE: readonly (readonly [name: string, frame: ControlFrame])[] = [
@@ -54,7 +56,36 @@ const MORE: readonly (readonly [name: string, frame: ControlFrame])[] = [
   ['BIND that asks for a relay', { ...bind, session: asking }],
   ['the same, as the first relay passes it on', { ...bind, session: passed }],
   ['the same, as the second relay passes it on', { ...bind, session: throughRelay(passed, 60_000) }],
+  ['BIND of a bidirectional pipe', { ...bind, kind: 4, session: begin }],
+  ['BIND that names two relays after the first', { ...bind, session: named }],
+  ['the same, as the first of the three passes it on', { ...bind, session: throughRelay(named, 1_155) }],
+  [
+    'the same, as the third passes it on',
+    { ...bind, session: [1_155, 523, 60_000].reduce((session, bytes) => throughRelay(session, bytes), named) },
+  ],
+  ['BIND over the first relay alone', { ...bind, session: first }],
+  [
+    'BIND that names none, as the first relay passes it on that has found a way',
+    { ...bind, session: throughRelay(asking, 1_155, [BOB.id]) },
+  ],
+  [
+    'BIND that goes on, over relays that are named',
+    { ...bind, session: askingForRelay(moved, 65_000, [AUTHORITY.id]) },
+  ],
   ['BOUND as the first relay passes it back', { ...bound, session: throughRelay(begin, 1_155) }],
+  [
+    'BOUND that goes on, as the second relay passes it back',
+    { ...bound, session: throughRelay(throughRelay(moved, 1_155), 60_000) },
+  ],
+  ['CONFIRM with a sealed acknowledgement', { type: 5, channel: 9, session: filled(36, 0x5e) }],
+  [
+    'UNBIND of a way that the pipe has left',
+    { type: 6, channel: 9, code: 'moved', reason: 'It has moved to another link.' },
+  ],
+  [
+    'UNBIND of the second relay, as the first passes it back',
+    { type: 6, channel: 7, code: 'unreachable', reason: 'At relay 2: no way is known.' },
+  ],
   ['BOUND with a credential', { ...bound, credential: filled(3, 0x0a) }],
 ];
 

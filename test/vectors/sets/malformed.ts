@@ -14,10 +14,13 @@ import { verifyCredential } from '../../../runtime/group/credential-codec.ts';
 import { readStatement, verifyStatement } from '../../../runtime/group/statement-codec.ts';
 import { decodeMailboxRequest } from '../../../runtime/mailbox/mailbox-codec.ts';
 import { decodeMembershipRequest } from '../../../runtime/membership/membership-codec.ts';
+import { decodeAdministrators } from '../../../runtime/membership/who-admits.ts';
+import { decodePipeReport } from '../../../runtime/pipe/pipe-report.ts';
 import { readRelayedPath } from '../../../runtime/pipe/relayed-path.ts';
 import { decodeSessionField } from '../../../runtime/pipe/session-field.ts';
 import { decodeContent, decodeEnvelope } from '../../../runtime/propagate/propagate-codec.ts';
 import { decodeRelayGrant, decodeRelayRequest } from '../../../runtime/relay/relay-codec.ts';
+import { decodeRouteAnswer, decodeRouteQuery } from '../../../runtime/router/route-codec.ts';
 import { decodeAnswer } from '../../../transports/http/long-poll-wire.ts';
 import { ALICE, ALICE_CREDENTIAL } from '../cast.ts';
 import { fromHex, toHex } from '../hex.ts';
@@ -36,6 +39,10 @@ const READERS = {
     verifyIdentityPayload(nodeCrypto, bytes, ALICE.agreement.publicKey),
   'session of BIND': decodeSessionField,
   'relayed path': readRelayedPath,
+  'sealed acknowledgement': decodePipeReport,
+  'route question': decodeRouteQuery,
+  'route answer': decodeRouteAnswer,
+  'who admits': decodeAdministrators,
   advertisement: (bytes: Uint8Array) => verifyAdvertisement(nodeCrypto, bytes),
   credential: (bytes: Uint8Array) => verifyCredential(nodeCrypto, bytes),
   statement: (bytes: Uint8Array) => verifyStatement(nodeCrypto, readStatement(bytes)),
@@ -72,6 +79,7 @@ function refused(
 }
 
 const utf8 = (value: string) => new TextEncoder().encode(value);
+const relayId = (value: number) => toHex(new Uint8Array(32).fill(value));
 const nested = (levels: number) => `${'81'.repeat(levels)}00`;
 const advertisement = fromHex(ADVERTISEMENTS.vectors.find(({ data }) => data.name === 'pipe')?.data.signed);
 const flipped = (bytes: Uint8Array, at: number) =>
@@ -158,6 +166,22 @@ export const MALFORMED: VectorSet = {
     refused('relayed path', 'a head cut short', '02 00 04'),
     refused('relayed path', '255 relays passed', '02 ff 0400 00'),
     refused('relayed path', 'payloads of 255 bytes', '02 01 00ff 00'),
+    refused('relayed path', 'five relays passed', '02 05 0400 00'),
+    refused(
+      'relayed path',
+      'four relays named after the first',
+      `03 00 0400 04 ${[1, 2, 3, 4].map(relayId).join('')} 00`,
+    ),
+    refused('relayed path', 'two relays named, one there', `03 00 0400 02 ${relayId(1)} 00`),
+    refused('relayed path', 'one relay named twice', `03 00 0400 02 ${relayId(1)} ${relayId(1)} 00`),
+    refused('relayed path', 'more relays passed than named', `03 03 0400 01 ${relayId(1)} 00`),
+    refused('sealed acknowledgement', 'a range that touches next', '83 05 18 40 81 82 05 06'),
+    refused('sealed acknowledgement', 'ranges that descend', '83 05 18 40 82 82 09 09 82 07 07'),
+    refused('sealed acknowledgement', 'one that asks with false', '84 05 18 40 80 f4'),
+    refused('route question', 'a peer id of 31 bytes', `a1 01 58 1f ${'11'.repeat(31)}`),
+    refused('route answer', '33 advertisements', `98 21 ${'41 00'.repeat(33)}`),
+    refused('route answer', 'an advertisement that is no byte string', '81 00'),
+    refused('who admits', 'five of them', `85 ${[1, 2, 3, 4, 5].map((i) => `5820${relayId(i)}`).join('')}`),
     refused('advertisement', 'a bit of the signature changed', flipped(advertisement, -1), 'forged'),
     refused('advertisement', 'cut short', advertisement.subarray(0, -1)),
     refused('advertisement', 'something after it', Uint8Array.from([...advertisement, 0])),

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { formatJoinCode, parseJoinCode } from '@pipevine/runtime';
+import { formatJoinCode, type PeerId, parseJoinCode, peerIdToBytes } from '@pipevine/runtime';
+import { decodeStrict, encodeCanonical } from '@pipevine/runtime/protocol';
 import * as applications from '../../../runtime/membership/application-codec.ts';
 import { formatJoinLink } from '../../../runtime/membership/join-code.ts';
 import * as codec from '../../../runtime/membership/membership-codec.ts';
+import { decodeAdministrators, directoryName } from '../../../runtime/membership/who-admits.ts';
 import { asJson } from '../as-json.ts';
-import { ALICE_CREDENTIAL, BOB, BOB_CREDENTIAL, filled, GROUP, NOW_MS } from '../cast.ts';
+import { ALICE, ALICE_CREDENTIAL, AUTHORITY, BOB, BOB_CREDENTIAL, filled, GROUP, NOW_MS } from '../cast.ts';
 import { codecVector } from '../codec-vector.ts';
 import { fromHex, toHex } from '../hex.ts';
 import type { VectorSet } from '../vector-set.ts';
@@ -42,6 +44,11 @@ const APPLICATION = {
   cddl: 'application',
 };
 const APPROVAL = { encode: applications.encodeApproval, decode: applications.decodeApproval, cddl: 'approval' };
+const WHO_ADMITS = {
+  encode: (peers: readonly PeerId[]) => encodeCanonical(peers.map(peerIdToBytes)),
+  decode: decodeAdministrators,
+  cddl: 'who-admits-answer',
+};
 const applied = { charter: CHARTER.encoded, proof: ALICE_CREDENTIAL.encoded, nowMs: NOW_MS };
 
 export const MEMBERSHIPS: VectorSet = {
@@ -84,6 +91,20 @@ export const MEMBERSHIPS: VectorSet = {
       decode: codec.decodeFindAnswer,
       cddl: 'find-answer',
     }),
+    {
+      data: {
+        name: 'the service of a relay that tells who admits',
+        fingerprint: toHex(code.fingerprint),
+        service: directoryName(code.fingerprint),
+      },
+      check: (data) => assert.equal(directoryName(fromHex(data.fingerprint)), data.service),
+    },
+    {
+      data: { name: 'question who admits', cddl: 'who-admits', bytes: toHex(encodeCanonical(new Map())) },
+      check: ({ bytes }) => assert.deepEqual(decodeStrict(fromHex(bytes)), new Map()),
+    },
+    codecVector({ name: 'answer who admits', value: [ALICE.id, AUTHORITY.id], ...WHO_ADMITS }),
+    codecVector({ name: 'answer who admits: nobody that this relay knows', value: [], ...WHO_ADMITS }),
     codecVector({ name: 'answer to apply', value: applied, ...APPLY }),
     codecVector({
       name: 'answer to apply, for a password',

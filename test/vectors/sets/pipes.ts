@@ -117,6 +117,7 @@ function acknowledgements(): Vector {
       ] as const,
     },
     { next: 17, limit: 300_000, ranges: [], asks: true },
+    // A farewell: repeated as it is until it is answered.
     { next: 17, limit: 300_000, ranges: [], ended: 'done' },
   ];
   return {
@@ -141,6 +142,33 @@ function acknowledgements(): Vector {
         assert.deepEqual(asJson(decodePipeReport(fromHex(one.plaintext))), one.report);
         assert.equal(acceptor.openReport(fromHex(one.session)), undefined, 'the same once more');
       }
+    },
+  };
+}
+
+function farewell(): Vector {
+  const report = {
+    next: 17,
+    limit: 300_000,
+    ranges: [[19, 24]] as const,
+    ended: 'internal',
+  };
+  const plaintext = encodePipeReport(report);
+  return {
+    data: {
+      name: 'the first acknowledgement of an acceptor, a farewell after an error, as CONFIRM carries it',
+      key: toHex(KEYS.toBinder),
+      number: 0,
+      report: asJson(report),
+      plaintext: toHex(plaintext),
+      session: toHex(sessions().acceptor.sealReport(plaintext)),
+    },
+    check: (data) => {
+      const { binder } = sessions();
+      const opened = binder.openReport(fromHex(data.session));
+      assert.equal(opened && toHex(opened), data.plaintext);
+      assert.deepEqual(asJson(decodePipeReport(fromHex(data.plaintext))), data.report);
+      assert.equal(binder.openReport(fromHex(data.session)), undefined, 'its repetition');
     },
   };
 }
@@ -183,6 +211,7 @@ export const PIPES: VectorSet = {
   vectors: [
     endToEnd(),
     acknowledgements(),
+    farewell(),
     proof(),
     {
       data: {
