@@ -4,6 +4,7 @@ import { parseArguments } from './arguments/parse-arguments.ts';
 import type { MoreCommands, ReachLoader } from './commands/command-context.ts';
 import { commandTable } from './commands/command-table.ts';
 import { type Environment, loadSettings } from './config/settings.ts';
+import type { BoardModule } from './daemon/board-thing.ts';
 import type { GatewayModule } from './daemon/devices.ts';
 import { type Input, NO_INPUT } from './input/input.ts';
 import { EXIT, exitCodeOf } from './output/exit-code.ts';
@@ -20,6 +21,8 @@ export interface CommandLineInit {
   readonly loadGateway?: () => Promise<GatewayModule>;
   /** Transports besides TCP. Absent in a build for edges. */
   readonly loadReach?: ReachLoader;
+  /** Shows the board as a thing. Absent in a build for edges. */
+  readonly loadBoard?: () => Promise<BoardModule>;
   /** Commands that a build for edges leaves out. Absent there. */
   readonly moreCommands?: MoreCommands;
   /** Where a person, or a pipe, can be asked. Default: nobody can. */
@@ -30,7 +33,7 @@ export interface CommandLineInit {
 
 /** Runs one command line and resolves with the exit code. Prints all errors; never rejects. */
 export async function runCommandLine(args: readonly string[], init: CommandLineInit): Promise<number> {
-  const { env, out, err, signal, loadGateway, loadReach, moreCommands, drawQrCode, input = NO_INPUT } = init;
+  const { env, out, err, signal, loadGateway, loadReach, loadBoard, moreCommands, drawQrCode, input = NO_INPUT } = init;
   const table = commandTable(moreCommands?.commands);
   const outputOf = (json: boolean) => new Output({ json, out, err, debug: Boolean(env.PIPEVINE_DEBUG) });
   let output = outputOf(args.includes('--json'));
@@ -51,6 +54,7 @@ export async function runCommandLine(args: readonly string[], init: CommandLineI
       ...(moreCommands === undefined ? {} : { moreCommands }),
       ...(loadGateway === undefined ? {} : { loadGateway }),
       ...(loadReach === undefined ? {} : { loadReach }),
+      ...(loadBoard === undefined ? {} : { loadBoard }),
       ...(drawQrCode === undefined ? {} : { drawQrCode }),
     };
     return await parsed.command.run(context, parsed.given);

@@ -6,6 +6,7 @@ import { runProcess } from './run-process.ts';
 runProcess({
   loadGateway: () => import('./daemon/gateway.ts'),
   loadReach: async () => (await import('./daemon/more-transports.ts')).moreTransports,
+  loadBoard: () => import('./daemon/board-thing.ts'),
   moreCommands: {
     commands: [...ADMINISTRATOR_COMMANDS, ...MAILBOX_COMMANDS],
     loadMethods: async () => (await import('./daemon/more-methods.ts')).moreMethods,

@@ -6,7 +6,7 @@ const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
 
 /** Runs the command line of this process, with its environment, streams and signals. */
 export async function runProcess(
-  init: Pick<CommandLineInit, 'loadGateway' | 'loadReach' | 'moreCommands' | 'drawQrCode'>,
+  init: Pick<CommandLineInit, 'loadGateway' | 'loadBoard' | 'loadReach' | 'moreCommands' | 'drawQrCode'>,
 ): Promise<void> {
   const controller = new AbortController();
   for (const [signal, number] of Object.entries(SIGNAL_NUMBERS)) {

@@ -1,3 +1,27 @@
+export { type Board, type OpenBoardInit, openBoard } from './board/board.ts';
+export {
+  type BoardConfig,
+  type CameraConfig,
+  type LedConfig,
+  type PinConfig,
+  POWER_ACTIONS,
+  type PowerAction,
+  type PwmConfig,
+  SENSOR_SOURCES,
+  type SensorConfig,
+  type SerialConfig,
+} from './board/board-config.ts';
+export type { BoardAction, BoardEvent, BoardOutlets, BoardProperty } from './board/board-part.ts';
+export type {
+  BoardCommands,
+  BoardFiles,
+  BoardPlatform,
+  SerialPort,
+  SerialPorts,
+  SerialSettings,
+} from './board/board-platform.ts';
+export { nodeBoardPlatform } from './board/node-board-platform.ts';
+export { RESERVED_BOARD_NAMES } from './board/reserved-board-names.ts';
 export { type HttpCounters, type HttpTransport, type HttpTransportInit, httpTransport } from './http/http-transport.ts';
 export { type ProxySettings, proxySettingsFrom } from './http/proxy-settings.ts';
 export type { WebTlsInit } from './http/web-tls.ts';

@@ -4,6 +4,7 @@ import type { Environment, Settings } from '../config/settings.ts';
 import { ControlClient } from '../control/control-client.ts';
 import type { ControlMethods } from '../control/control-server.ts';
 import type { Params } from '../control/json-rpc.ts';
+import type { BoardModule } from '../daemon/board-thing.ts';
 import type { ControlledDaemon } from '../daemon/control-methods.ts';
 import type { GatewayModule } from '../daemon/devices.ts';
 import type { Reach } from '../daemon/open-peer.ts';
@@ -32,6 +33,7 @@ export interface CommandContext {
   readonly moreCommands?: MoreCommands;
   readonly loadGateway?: () => Promise<GatewayModule>;
   readonly loadReach?: ReachLoader;
+  readonly loadBoard?: () => Promise<BoardModule>;
   readonly drawQrCode?: (text: string) => Promise<string>;
 }
 

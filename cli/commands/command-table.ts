@@ -7,7 +7,7 @@ import { PASSWORD_FILE } from './password-option.ts';
 
 const JOINING: readonly OptionKey[] = ['name', 'seed', 'multicast', 'multicast-port', 'multicast-interface', 'tls-ca'];
 const MQTT: readonly OptionKey[] = ['mqtt', 'mqtt-password-file', 'mqtt-ca', 'mqtt-listen'];
-const SERVING: readonly OptionKey[] = ['rendezvous', 'peer-info'];
+const SERVING: readonly OptionKey[] = ['rendezvous', 'peer-info', 'board'];
 const RUNNING: readonly OptionKey[] = [
   'profile',
   'listen',

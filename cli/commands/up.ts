@@ -6,7 +6,7 @@ import type { CommandContext } from './command-context.ts';
 
 /** Runs a peer until it is stopped. */
 export async function up(context: CommandContext): Promise<number> {
-  const { settings, output, env, signal, loadGateway, loadReach, moreCommands } = context;
+  const { settings, output, env, signal, loadGateway, loadReach, loadBoard, moreCommands } = context;
   const profile: Profile = settings.profile ?? (loadGateway === undefined ? 'edge' : 'gateway');
   const log = new Log({
     level: settings.logLevel,
@@ -23,6 +23,7 @@ export async function up(context: CommandContext): Promise<number> {
     env,
     ...(loadGateway === undefined ? {} : { loadGateway }),
     ...(reach && { reach }),
+    ...(loadBoard === undefined ? {} : { loadBoard }),
     ...(moreCommands === undefined ? {} : { moreCommands }),
   });
   const { link } = daemon.ready;

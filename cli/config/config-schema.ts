@@ -1,3 +1,4 @@
+import { BOARD_SCHEMA } from './board-schema.ts';
 import { MAX_LIST } from './option-value.ts';
 import { OPTIONS, type OptionSpec, variableOf } from './options.ts';
 
@@ -29,6 +30,7 @@ function optionSchema(option: OptionSpec): object {
   if (type === 'list') {
     return { description, anyOf: [text, { type: 'array', items: text, maxItems: MAX_LIST }] };
   }
+  if (option.section === true) return { description, anyOf: [{ type }, BOARD_SCHEMA] };
   if (type === 'string') return { description, ...text };
   return {
     description,

@@ -111,6 +111,17 @@ describe('settings', () => {
     expect((await loadSettings({}, env)).name).toBe('variable');
   });
 
+  it('show the board by flag, variable, or a section of the file', async () => {
+    writeFileSync(join(home, 'pipevine.yaml'), 'board:\n  # what is wired\n  name: Cellar\nname: x\n');
+    const section = { text: '  # what is wired\n  name: Cellar\n', line: 2 };
+    expect(await loadSettings({ home }, {})).toMatchObject({ board: { section }, name: 'x' });
+    expect((await loadSettings({ home, board: true }, {})).board).toEqual({ section });
+    expect((await loadSettings({ home }, { PIPEVINE_BOARD: 'no' })).board).toBeUndefined();
+    rmSync(join(home, 'pipevine.yaml'));
+    expect((await loadSettings({ home }, {})).board).toBeUndefined();
+    expect((await loadSettings({ home, board: true }, {})).board).toEqual({ section: undefined });
+  });
+
   it('find the home by XDG, and in a file that was named', async () => {
     const xdg = await loadSettings({}, { XDG_DATA_HOME: home });
     expect(xdg.home).toBe(join(home, 'pipevine'));

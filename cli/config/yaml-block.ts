@@ -44,7 +44,8 @@ export function parseYamlBlock(section: YamlSection): YamlNode {
   const lines = new Lines(section);
   const node = block(lines, 0, MAX_DEPTH);
   const rest = lines.next();
-  if (rest !== undefined) throw new YamlFault(rest, 'expected no more indentation than the lines of the same mapping have');
+  if (rest !== undefined)
+    throw new YamlFault(rest, 'expected no more indentation than the lines of the same mapping have');
   return node ?? { kind: 'scalar', value: null, line: section.line, column: 1 };
 }
 
@@ -63,8 +64,10 @@ class Lines {
       const start = content.search(/\S/);
       if (start === -1 || content[start] === '#') continue;
       const place = { line: first + index, column: start + 1 };
-      if (content.slice(0, start).includes('\t')) throw new YamlFault(place, 'expected spaces before the text, not tabs');
-      if (this.#lines.length >= MAX_LINES) throw new YamlFault(place, `expected at most ${MAX_LINES} lines in a section`);
+      if (content.slice(0, start).includes('\t'))
+        throw new YamlFault(place, 'expected spaces before the text, not tabs');
+      if (this.#lines.length >= MAX_LINES)
+        throw new YamlFault(place, `expected at most ${MAX_LINES} lines in a section`);
       this.#lines.push({ ...place, text: content.slice(start) });
     }
   }
@@ -88,19 +91,28 @@ class Lines {
 function block(lines: Lines, parent: number, depthLeft: number): YamlNode | undefined {
   const first = lines.next();
   if (first === undefined || first.column <= parent) return undefined;
-  if (depthLeft === 0) throw new YamlFault(first, `expected at most ${MAX_DEPTH} levels of indentation`);
   return DASH.test(first.text) ? list(lines, first, depthLeft) : mapping(lines, first, depthLeft);
 }
 
-function list(lines: Lines, first: Line, depthLeft: number): YamlNode {
+function list(lines: Lines, first: Line, depthLeft: number, belowKey = false): YamlNode {
+  if (depthLeft <= 0) throw new YamlFault(first, `expected at most ${MAX_DEPTH} levels of indentation`);
   const items: YamlNode[] = [];
   for (let line = lines.next(); line?.column === first.column; line = lines.next()) {
     const [dash] = DASH.exec(line.text) ?? [];
+    // The next key of the mapping whose value this list is.
+    if (dash === undefined && belowKey) break;
     if (dash === undefined) throw new YamlFault(line, 'expected all lines of this list to begin with "- "');
     const rest = { line: line.line, column: line.column + dash.length, text: line.text.slice(dash.length) };
     if (rest.text === '' || rest.text.startsWith('#')) {
       lines.skip();
-      items.push(block(lines, line.column, depthLeft - 1) ?? { kind: 'scalar', value: null, line: line.line, column: rest.column });
+      items.push(
+        block(lines, line.column, depthLeft - 1) ?? {
+          kind: 'scalar',
+          value: null,
+          line: line.line,
+          column: rest.column,
+        },
+      );
     } else if (KEY_BEGINS.test(rest.text)) {
       lines.replace(rest);
       items.push(mapping(lines, rest, depthLeft - 1));
@@ -113,13 +125,16 @@ function list(lines: Lines, first: Line, depthLeft: number): YamlNode {
 }
 
 function mapping(lines: Lines, first: Line, depthLeft: number): YamlNode {
+  if (depthLeft <= 0) throw new YamlFault(first, `expected at most ${MAX_DEPTH} levels of indentation`);
   const entries = new Map<string, YamlEntry>();
   for (let line = lines.next(); line?.column === first.column; line = lines.next()) {
     if (DASH.test(line.text)) throw new YamlFault(line, 'expected "key: value" as in the lines before, not "- "');
     const { key, value, empty } = flat(line, line.text, 0);
     if (entries.has(key)) throw new YamlFault(line, `"${key}" stands twice; keys must be unique`);
     lines.skip();
-    const nested = empty ? (sameColumnList(lines, line, depthLeft) ?? block(lines, line.column, depthLeft - 1)) : undefined;
+    const nested = empty
+      ? (sameColumnList(lines, line, depthLeft) ?? block(lines, line.column, depthLeft - 1))
+      : undefined;
     entries.set(key, { key: { line: line.line, column: line.column }, value: nested ?? value });
   }
   return { kind: 'mapping', entries, line: first.line, column: first.column };
@@ -128,7 +143,7 @@ function mapping(lines: Lines, first: Line, depthLeft: number): YamlNode {
 /** A list as the value of a key may begin in the key's own column (YAML 1.2.2, section 8.2.2). */
 function sameColumnList(lines: Lines, key: Line, depthLeft: number): YamlNode | undefined {
   const next = lines.next();
-  return next?.column === key.column && DASH.test(next.text) ? list(lines, next, depthLeft - 1) : undefined;
+  return next?.column === key.column && DASH.test(next.text) ? list(lines, next, depthLeft - 1, true) : undefined;
 }
 
 /** One line `key: value`, by the reader of flat mappings; `shift` is what `text` has more than the line. */

@@ -4,6 +4,7 @@ import type { Profile, Settings } from '../config/settings.ts';
 import { ControlServer } from '../control/control-server.ts';
 import { prepareControlSocket, removeControlSocket } from '../home/control-socket.ts';
 import { VERSION } from '../version.ts';
+import type { BoardModule, ShownBoard } from './board-thing.ts';
 import { type ControlledDaemon, controlMethods } from './control-methods.ts';
 import type { Devices, GatewayModule } from './devices.ts';
 import { joinLink } from './join-link.ts';
@@ -57,12 +58,15 @@ export interface DaemonInit {
   /** Absent: TCP alone. */
   readonly reach?: Reach;
   readonly moreCommands?: MoreCommands;
+  /** Shows the board as a thing. Absent in a build for edges. */
+  readonly loadBoard?: () => Promise<BoardModule>;
 }
 
 /** Starts a peer with all that its profile asks for. What it had started before a failure is closed again. */
 export async function startDaemon(init: DaemonInit): Promise<Daemon> {
   const { settings, profile, log, env } = init;
   const gateway = profile === 'gateway' ? await gatewayModule(init) : undefined;
+  const startBoard = settings.board === undefined ? undefined : (await boardModule(init)).prepareBoard(settings);
   const opened = await openPeer(settings, {
     profile,
     listen: settings.listen ?? defaultListen(profile, init.reach?.schemes),
@@ -88,6 +92,8 @@ export async function startDaemon(init: DaemonInit): Promise<Daemon> {
       devices = await gateway.startDevices({ peer, homeGroup, platform, settings, log });
       closers.push(() => devices?.close());
     }
+    const board = await startBoard?.({ peer, log });
+    if (board !== undefined) closers.push(() => board.close());
     const { promise: stopAsked, resolve: askStop } = Promise.withResolvers<void>();
     const socket = prepareControlSocket(settings.home, env.XDG_RUNTIME_DIR);
     const controlled: ControlledDaemon = {
@@ -95,7 +101,7 @@ export async function startDaemon(init: DaemonInit): Promise<Daemon> {
       explain: (other) => peer.explain(other),
       peer,
       facts: { profile, version: VERSION, pid: process.pid, home: settings.home },
-      status: () => daemonStatus(control, devices),
+      status: () => daemonStatus(control, devices, board),
       joined: (seeds) => rememberSeeds(platform.storage, seeds, platform.clock.wallMs()),
       stop: askStop,
     };
@@ -140,6 +146,14 @@ function gatewayModule({ loadGateway }: DaemonInit): Promise<GatewayModule> {
   );
 }
 
+function boardModule({ loadBoard }: DaemonInit): Promise<BoardModule> {
+  if (loadBoard !== undefined) return loadBoard();
+  throw new PipevineError(
+    'unsupported',
+    'this build cannot show the board; install the full pipevine, or remove "board" from the configuration',
+  );
+}
+
 function defaultListen(profile: Profile, schemes: readonly string[] = ['tcp']): readonly EndpointAddress[] {
   return schemes.map((scheme) => `${scheme}://0.0.0.0:${profile === 'gateway' ? DEFAULT_PORT : 0}`);
 }
@@ -156,12 +170,12 @@ async function startCode(opened: OpenedPeer, group: PeerGroup, profile: Profile)
   }
 }
 
-function daemonStatus(control: ControlServer, devices: Devices | undefined) {
+function daemonStatus(control: ControlServer, devices: Devices | undefined, board: ShownBoard | undefined) {
   const { clients, limit, refused } = control.status;
   const own = devices?.status();
   return {
     facts: { memoryBytes: process.memoryUsage.rss(), ...own?.facts },
-    queues: { 'control clients': { used: clients, limit, dropped: refused }, ...own?.queues },
+    queues: { 'control clients': { used: clients, limit, dropped: refused }, ...own?.queues, ...board?.status() },
   };
 }
 
