@@ -1,21 +1,35 @@
 /**
- * `node nodered-nodes/build.ts`: makes dist/ and resources/ of the package, and keeps the table of nodes in package.json.
+ * `node nodered-nodes/build.ts`: makes dist/ and resources/ of the package, and keeps the table of nodes in package.json. With
+ * `--out FOLDER` the whole package is made there, and nothing here is touched. What was there before is replaced in one go, once
+ * the new is complete.
  *
  * A node is `pipevine-x.ts` in any folder, with `pipevine-x.editor.ts`, `pipevine-x.html` (the edit template), and for each
  * language `pipevine-x.LANGUAGE.md` (help) and `.json` (labels). With --strict a node that lacks one of these fails the build.
  */
-import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { build, transform } from 'esbuild';
 
 const HOME = fileURLToPath(new URL('.', import.meta.url));
-const DIST = join(HOME, 'dist');
-const RESOURCES = join(HOME, 'resources');
 const LANGUAGES = ['en-US', 'de'] as const;
 const DEFAULT_LANGUAGE = 'en-US';
 /** Code that the editor scripts share; it is there before the first of them. */
 const EDITOR = 'pipevine-editor';
+/** To replace a folder that others replace, too. */
+const MAX_ATTEMPTS = 10;
 const TARGET = 'node22.13';
 
 /** In a bundle of ES modules, what was CommonJS asks for Node's own modules by `require`. */
@@ -28,20 +42,49 @@ interface NodeSource {
   readonly base: string;
 }
 
-const strict = process.argv.includes('--strict');
-const nodes = sources();
-rmSync(DIST, { recursive: true, force: true });
-rmSync(RESOURCES, { recursive: true, force: true });
-mkdirSync(DIST, { recursive: true });
-await bundle(nodes);
-for (const node of nodes) {
-  await composeHtml(node);
-  copyCatalogues(node);
+const { strict, out } = parseArgs({
+  options: { strict: { type: 'boolean', default: false }, out: { type: 'string', default: HOME } },
+}).values;
+const OUT = resolve(out);
+mkdirSync(OUT, { recursive: true });
+/** On the same disk as what it becomes. */
+const STAGE = mkdtempSync(join(OUT, '.build-'));
+const DIST = join(STAGE, 'dist');
+const RESOURCES = join(STAGE, 'resources');
+
+try {
+  const nodes = sources();
+  mkdirSync(DIST);
+  await bundle(nodes);
+  for (const node of nodes) {
+    await composeHtml(node);
+    copyCatalogues(node);
+  }
+  if (existsSync(join(HOME, 'icons'))) cpSync(join(HOME, 'icons'), join(DIST, 'icons'), { recursive: true });
+  await bundleEditor();
+  if (resolve(HOME) !== OUT) {
+    for (const part of ['examples', 'README.md', 'LICENSE']) cpSync(join(HOME, part), join(STAGE, part), { recursive: true });
+  }
+  writeManifest(nodes);
+  for (const part of readdirSync(STAGE)) replace(part);
+  console.log(`${nodes.length} nodes: ${nodes.map(({ type }) => type).join(', ')}`);
+} finally {
+  rmSync(STAGE, { recursive: true, force: true });
 }
-if (existsSync(join(HOME, 'icons'))) cpSync(join(HOME, 'icons'), join(DIST, 'icons'), { recursive: true });
-await bundleEditor();
-writeManifest(nodes);
-console.log(`${nodes.length} nodes: ${nodes.map(({ type }) => type).join(', ')}`);
+
+/** Puts what is staged into its place. Another build may do the same: the last one wins. */
+function replace(part: string): void {
+  const place = join(OUT, part);
+  for (let attempts = 1; ; attempts++) {
+    try {
+      if (existsSync(place)) renameSync(place, join(STAGE, `former-${part}-${attempts}`));
+      renameSync(join(STAGE, part), place);
+      return;
+    } catch (error) {
+      if (attempts === MAX_ATTEMPTS) throw error;
+    }
+  }
+}
 
 function sources(): NodeSource[] {
   const found: NodeSource[] = [];
@@ -138,11 +181,12 @@ async function bundleEditor(): Promise<void> {
   await build({ entryPoints: [entry], outfile, bundle: true, format: 'iife', target: 'es2022', logLevel: 'warning' });
 }
 
+/** Where it says the same as before it is left alone. */
 function writeManifest(all: readonly NodeSource[]): void {
-  const file = join(HOME, 'package.json');
-  const before = readFileSync(file, 'utf8');
-  const manifest = JSON.parse(before);
+  const manifest = JSON.parse(readFileSync(join(HOME, 'package.json'), 'utf8'));
   manifest['node-red'].nodes = Object.fromEntries(all.map(({ type }) => [type, `dist/${type}.js`]));
-  const after = `${JSON.stringify(manifest, undefined, 2)}\n`;
-  if (JSON.stringify(JSON.parse(before)) !== JSON.stringify(manifest)) writeFileSync(file, after);
+  const before = join(OUT, 'package.json');
+  if (existsSync(before) && JSON.stringify(JSON.parse(readFileSync(before, 'utf8'))) === JSON.stringify(manifest))
+    return;
+  writeFileSync(join(STAGE, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
 }

@@ -20,6 +20,8 @@ export interface NodeContext<C> {
   readonly status: NodeStatus;
   /** Aborted when the node closes. */
   readonly closed: AbortSignal;
+  /** What waits because it could not be delivered is tried at once: something has changed for the better. */
+  retry(): void;
 }
 
 /** What a node does. Whatever it rejects with becomes an error of the node; nothing leaves it. */
@@ -80,7 +82,7 @@ function start<C>(
   let unusable: PipevineError | undefined;
   try {
     const config = options.migrate?.(saved) ?? saved;
-    behaviour = make({ RED, node, config, peer, status, closed: closing.signal });
+    behaviour = make({ RED, node, config, peer, status, closed: closing.signal, retry: () => work.wake() });
   } catch (error) {
     unusable = pipevineFailure(error);
     behaviour = {};

@@ -20,9 +20,12 @@ const DEFAULT_LINGER_SECONDS = 5;
 const MAX_LINGER_SECONDS = 3_600;
 /** Node-RED waits 15 s. */
 const CLOSE_TIMEOUT_MS = 10_000;
+/** Its nodes may use a peer that ends for so long: what they have sent is acknowledged, what they hold is closed. */
+const USERS_TIMEOUT_MS = 5_000;
 
 export default function pipevinePeer(RED: NodeAPI): void {
   registerAdminRoutes(RED);
+  const keeper = sessionKeeper(RED);
 
   function construct(this: Node<SavedCredentials & object>, config: PeerConfig): void {
     RED.nodes.createNode(this, config);
@@ -31,13 +34,17 @@ export default function pipevinePeer(RED: NodeAPI): void {
     const users = new Set<string>();
     node.offline = offlinePolicy(config);
     node.register = ({ id }) => void users.add(id);
-    node.deregister = ({ id }) => void users.delete(id);
+    let unused = () => {};
+    node.deregister = ({ id }) => {
+      users.delete(id);
+      if (users.size === 0) unused();
+    };
 
     let held: HeldSession | undefined;
     let session: OverlaySession;
     try {
       const settings = sessionSettings(config, node.credentials ?? {});
-      held = sessionKeeper(RED).hold(folderOf(RED, this.id), settings);
+      held = keeper.hold(folderOf(RED, this.id), settings);
       session = held.session;
     } catch (error) {
       session = failedSession(pipevineFailure(error));
@@ -48,14 +55,20 @@ export default function pipevinePeer(RED: NodeAPI): void {
 
     this.on('close', (removed: boolean, done: () => void) => {
       unsubscribe();
-      const seconds = removed ? 0 : number(config.lingerSeconds, DEFAULT_LINGER_SECONDS, MAX_LINGER_SECONDS);
-      const released = held?.release(seconds * 1_000) ?? Promise.resolve();
+      const ends = removed || keeper.stopping;
+      const seconds = ends ? 0 : number(config.lingerSeconds, DEFAULT_LINGER_SECONDS, MAX_LINGER_SECONDS);
+      const usersGone = new Promise<void>((resolve) => {
+        unused = resolve;
+        if (!ends || users.size === 0) resolve();
+      });
+      const patience = setTimeout(unused, USERS_TIMEOUT_MS);
       const timer = setTimeout(done, CLOSE_TIMEOUT_MS);
       const over = () => {
+        clearTimeout(patience);
         clearTimeout(timer);
         done();
       };
-      released.then(over, over);
+      usersGone.then(() => held?.release(seconds * 1_000)).then(over, over);
     });
   }
 

@@ -16,7 +16,10 @@ interface Kept {
 /** A config node's hold on a session. */
 export interface HeldSession {
   readonly session: OverlaySession;
-  /** The session ends after `lingerMs`, unless somebody holds it again; at once with 0, and then it resolves when it is over. */
+  /**
+   * The session ends after `lingerMs`, unless somebody holds it again; at once with 0, or when Node-RED stops, and then it
+   * resolves when it is over.
+   */
   release(lingerMs: number): Promise<void>;
 }
 
@@ -29,6 +32,7 @@ export class SessionKeeper {
   /** Ends of sessions that still have their folder. */
   readonly #ending = new Map<string, Promise<void>>();
   readonly #env: Environment;
+  #stopping = false;
 
   constructor(env: Environment) {
     this.#env = env;
@@ -53,7 +57,7 @@ export class SessionKeeper {
       released = true;
       held.uses--;
       if (held.uses > 0 || this.#kept.get(folder.path) !== held) return;
-      if (lingerMs <= 0) return this.#end(folder.path, held);
+      if (lingerMs <= 0 || this.#stopping) return this.#end(folder.path, held);
       held.linger = setTimeout(() => void this.#end(folder.path, held), lingerMs);
       held.linger.unref();
     };
@@ -65,9 +69,20 @@ export class SessionKeeper {
     return [...this.#kept.values()].map(({ session }) => session);
   }
 
-  /** Those that only linger are over when it resolves: Node-RED stops. */
-  async endLingering(): Promise<void> {
-    await Promise.all([...this.#kept].map(([path, kept]) => (kept.uses === 0 ? this.#end(path, kept) : undefined)));
+  /** Whether Node-RED stops: no session that is released will be held again. */
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  /** From now on nothing lingers. */
+  stop(): void {
+    this.#stopping = true;
+    for (const [path, kept] of this.#kept) if (kept.uses === 0) void this.#end(path, kept);
+  }
+
+  /** Flows run again. */
+  start(): void {
+    this.#stopping = false;
   }
 
   #end(path: string, kept: Kept): Promise<void> {
@@ -84,19 +99,27 @@ export class SessionKeeper {
 /** One keeper for each Node-RED in this process; its event bus is the one object that all types of node share. */
 const keepers = new WeakMap<object, SessionKeeper>();
 
+/** To be called before the flows start: it follows them from then on. */
 export function sessionKeeper(RED: NodeAPI): SessionKeeper {
-  let keeper = keepers.get(RED.events);
-  if (keeper === undefined) {
-    const made = new SessionKeeper(process.env);
-    keeper = made;
-    keepers.set(RED.events, made);
-    RED.events.on('runtime-event', (event: { readonly id?: string; readonly payload?: unknown }) => {
-      const { state, deploy } = (event.payload ?? {}) as { readonly state?: string; readonly deploy?: boolean };
-      // A deploy stops the flows, too; then they start again, and the peers shall live.
-      if (event.id === 'runtime-state' && state === 'stop' && deploy !== true) void made.endLingering();
-    });
-  }
+  const before = keepers.get(RED.events);
+  if (before !== undefined) return before;
+  const keeper = new SessionKeeper(process.env);
+  keepers.set(RED.events, keeper);
+  let running: object | undefined;
+  RED.events.on('flows:starting', ({ config }: FlowsEvent) => {
+    running = config;
+    keeper.start();
+  });
+  RED.events.on('flows:stopping', ({ config }: FlowsEvent) => {
+    // A deploy has put the next flows in place before it stops those that run; who stops for good leaves them.
+    if (config === running) keeper.stop();
+  });
   return keeper;
+}
+
+interface FlowsEvent {
+  /** All flows; another object with each deploy. */
+  readonly config: object;
 }
 
 /** Node-RED's own folder, or, where it has none, the one it runs in. */

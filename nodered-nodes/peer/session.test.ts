@@ -115,11 +115,29 @@ describe('the keeper', () => {
     await first.release(60_000);
     const second = keeper.hold(folder, { ...wanted });
     expect(second.session).toBe(first.session);
-    await keeper.endLingering();
-    expect(second.session.state.phase).not.toBe('closed');
-    await second.release(60_000);
-    await keeper.endLingering();
+    await second.release(0);
     expect(second.session.state.phase).toBe('closed');
+  });
+
+  it('lets nothing linger when Node-RED stops, and everything again when it runs', async () => {
+    await using overlay = await startTestOverlay();
+    const keeper = new SessionKeeper({});
+    const lingering = keeper.hold(identityFolder(overlay.folder('red'), 'a1b2'), await settings(overlay));
+    const used = keeper.hold(identityFolder(overlay.folder('red'), 'c3d4'), await settings(overlay));
+    await Promise.all([lingering.session.ready(), used.session.ready()]);
+    await lingering.release(60_000);
+    keeper.stop();
+    await until(lingering.session, ({ phase }) => phase === 'closed');
+    expect(used.session.state.phase).not.toBe('closed');
+    await used.release(60_000);
+    expect(used.session.state.phase).toBe('closed');
+    keeper.start();
+    const again = keeper.hold(identityFolder(overlay.folder('red'), 'c3d4'), await settings(overlay));
+    await again.session.ready();
+    await again.release(60_000);
+    expect(again.session.state.phase).not.toBe('closed');
+    keeper.stop();
+    await until(again.session, ({ phase }) => phase === 'closed');
   });
 
   it('starts another peer on the folder when the settings have changed, after the first has left it', async () => {

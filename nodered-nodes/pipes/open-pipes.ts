@@ -1,8 +1,9 @@
-import { type NamedPipe, type PeerGroup, PipevineError, type PropagatePipe } from '@pipevine/runtime';
+import { type NamedPipe, type Peer, type PeerGroup, PipevineError, type PropagatePipe } from '@pipevine/runtime';
 import { InTurn } from '../node/in-turn.ts';
 import { memberNamed } from '../node/member-named.ts';
 import { pipevineFailure } from '../node/pipevine-failure.ts';
 import type { FlowPipeKind } from './flow-pipe-kind.ts';
+import { PathWatch } from './path-watch.ts';
 
 /** Pipes that one node holds; the one used least recently is closed for another. */
 const MAX_OPEN = 64;
@@ -10,8 +11,6 @@ const OPEN_TIMEOUT_MS = 10_000;
 /** A pipe whose listener is gone looks for it meanwhile. */
 const SEND_TIMEOUT_MS = 5_000;
 const ACKNOWLEDGE_TIMEOUT_MS = 15_000;
-const MAX_REFUSALS = 3;
-const REFUSED_RETRY_MS = 700;
 const CLOSE_TIMEOUT_MS = 3_000;
 
 export interface PipeTarget {
@@ -27,13 +26,21 @@ interface Way {
   close(): Promise<void>;
 }
 
+export interface OpenPipesInit {
+  readonly group: PeerGroup;
+  /** Whose group it is. */
+  readonly peer: Pick<Peer, 'explain'>;
+  /** A pipe that nobody heard goes on: what could not be sent can be tried again. */
+  onBack(): void;
+}
+
 /** The pipes of one node in one group, by target. They are opened when first needed, and found anew by themselves. */
 export class OpenPipes {
-  readonly #group: PeerGroup;
+  readonly #init: OpenPipesInit;
   readonly #ways = new Map<string, Promise<Way>>();
 
-  constructor(group: PeerGroup) {
-    this.#group = group;
+  constructor(init: OpenPipesInit) {
+    this.#init = init;
   }
 
   /** Rejects with `not-found` or `unreachable` when nobody took it; with another code when it may have come. */
@@ -60,7 +67,7 @@ export class OpenPipes {
     const forget = () => {
       if (this.#ways.get(key) === way) this.#ways.delete(key);
     };
-    const way = openWay(this.#group, target, forget);
+    const way = openWay(this.#init, target, forget);
     way.catch(forget);
     this.#ways.set(key, way);
     const [oldest] = this.#ways;
@@ -72,26 +79,34 @@ export class OpenPipes {
   }
 }
 
-async function openWay(group: PeerGroup, target: PipeTarget, onEnd: () => void): Promise<Way> {
+async function openWay(init: OpenPipesInit, target: PipeTarget, onEnd: () => void): Promise<Way> {
+  const { group } = init;
   const { pipe: name, kind } = target;
   if (kind === 'propagate') return propagateWay(await group.namedPipes.propagate(name));
   const peer = target.peer === undefined ? undefined : await memberNamed(group, target.peer);
-  const pipe = await opened(() =>
-    group.namedPipes.open({ name, kind, ...(peer !== undefined && { peer }), timeoutMs: OPEN_TIMEOUT_MS }),
-  );
+  const bindings = new Bindings();
+  const pipe = await group.namedPipes.open({
+    ...{ name, kind, timeoutMs: OPEN_TIMEOUT_MS },
+    ...(peer !== undefined && { peer }),
+    onNotice: ({ type }) => bindings.onNotice(type),
+  });
   void pipe.closed.then(onEnd);
-  return boundWay(pipe);
+  return boundWay(pipe, bindings, init);
 }
 
-/** A relay refuses a peer whose credential has not come yet, as just after a start. Who means it refuses again. */
-async function opened(open: () => Promise<NamedPipe>): Promise<NamedPipe> {
-  for (let attempts = 1; ; attempts++) {
-    try {
-      return await open();
-    } catch (error) {
-      if (pipevineFailure(error).code !== 'refused' || attempts === MAX_REFUSALS) throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, REFUSED_RETRY_MS));
+/** Which binding of a named pipe carries what is sent: what one has not acknowledged, the next knows nothing of. */
+class Bindings {
+  #number = 0;
+  #lost = false;
+
+  /** Undefined while there is none. */
+  get current(): number | undefined {
+    return this.#lost ? undefined : this.#number;
+  }
+
+  onNotice(type: 'bound' | 'interrupted'): void {
+    this.#lost = type === 'interrupted';
+    if (type === 'bound') this.#number++;
   }
 }
 
@@ -102,19 +117,33 @@ function propagateWay(pipe: PropagatePipe): Way {
   };
 }
 
-function boundWay(pipe: NamedPipe): Way {
+function boundWay(pipe: NamedPipe, bindings: Bindings, { group, peer, onBack }: OpenPipesInit): Way {
   const turns = new InTurn();
   const acknowledged = flushed(pipe);
+  const watch = new PathWatch({
+    hasPath: () =>
+      peer
+        .explain(pipe.peer)
+        .pipes.some((one) => one.group === group.id && one.name === pipe.name && one.path !== undefined),
+    onBack,
+  });
+  void pipe.closed.then(() => watch.end());
   return {
     send: async (message, signal) => {
-      await turns.run(async () => {
+      const binding = await turns.run(async () => {
+        // A pipe would keep it, and bring it whenever its listener is back: that is for the offline setting to decide.
+        if (watch.isAway)
+          throw new PipevineError('unreachable', `Who listens under "${pipe.name}" is out of reach now.`);
         try {
           await pipe.send(message, { signal, timeoutMs: SEND_TIMEOUT_MS });
         } catch (cause) {
           throw notSent(pipe.name, cause);
         }
+        return bindings.current;
       });
       await acknowledged();
+      if (binding !== undefined && binding === bindings.current) return;
+      throw new PipevineError('closed', `The pipe "${pipe.name}" broke before the message was acknowledged.`);
     },
     close: () => pipe.close({ timeoutMs: CLOSE_TIMEOUT_MS }),
   };

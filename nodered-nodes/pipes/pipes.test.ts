@@ -1,7 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import type { Node } from '../node/red.ts';
 import type { PeerConfigNode } from '../peer/overlay-session.ts';
 import { type FlowNode, type FlowTest, startFlow } from '../testing/flow-test.ts';
 import { startTestOverlay, type TestOverlay } from '../testing/test-overlay.ts';
+import { PathWatch } from './path-watch.ts';
 import pipevinePipeIn from './pipevine-pipe-in.ts';
 import pipevinePipeOut from './pipevine-pipe-out.ts';
 
@@ -197,5 +199,71 @@ describe('a deploy', () => {
     expect(flow.node<PeerConfigNode>('b').session.peer).toBe(peer);
     flow.send('out', { payload: 3 });
     expect((await flow.received('got', 3)).map(({ payload }) => payload)).toEqual([1, 2, 3]);
+  });
+});
+
+describe('when Node-RED stops', () => {
+  it('its peers say goodbye before it is gone, and after the nodes that use them', async () => {
+    await using overlay = await startTestOverlay();
+    const { flow } = await twoPeers(overlay, [pipeIn(), pipeOut()], { lingerSeconds: 3_600 });
+    const config = flow.node<PeerConfigNode>('b');
+    const { session } = config;
+    flow.send('out', { payload: 1 });
+    await flow.received('got', 1);
+    const id = session.peer?.id;
+    const order: string[] = [];
+    const gone = new Promise<void>((resolve) => {
+      overlay.gateway.subscribe((notice) => {
+        if (notice.type === 'neighbour-down' && notice.peer === id) resolve();
+      });
+    });
+    session.subscribe(({ phase }) => order.push(phase));
+    const { deregister } = config;
+    Object.assign(config, {
+      deregister: (node: Node) => {
+        order.push('unused');
+        deregister(node);
+      },
+    });
+    await flow[Symbol.asyncDispose]();
+    expect(order[0]).toBe('unused');
+    expect(order.at(-1)).toBe('closed');
+    await gone;
+  });
+});
+
+describe('the path of a pipe', () => {
+  it('that is missing for a moment is not missed; for longer, it is, until it is back', () => {
+    vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
+    try {
+      let hasPath = true;
+      let back = 0;
+      const watch = new PathWatch({
+        hasPath: () => hasPath,
+        onBack: () => {
+          back++;
+        },
+      });
+      vi.advanceTimersByTime(10_000);
+      expect(watch.isAway).toBe(false);
+      hasPath = false;
+      vi.advanceTimersByTime(1_500);
+      expect(watch.isAway).toBe(false);
+      vi.advanceTimersByTime(1_500);
+      expect(watch.isAway).toBe(true);
+      hasPath = true;
+      expect(watch.isAway).toBe(false);
+      expect(back).toBe(1);
+      hasPath = false;
+      vi.advanceTimersByTime(3_000);
+      expect(watch.isAway).toBe(true);
+      hasPath = true;
+      vi.advanceTimersByTime(500);
+      expect(back).toBe(2);
+      watch.end();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

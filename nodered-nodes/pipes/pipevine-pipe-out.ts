@@ -5,6 +5,7 @@ import { bodyFormat, encodeBody } from '../node/message-body.ts';
 import { isUndelivered, pipevineFailure } from '../node/pipevine-failure.ts';
 import type { NodeAPI } from '../node/red.ts';
 import { inputText, inputValue } from '../node/values.ts';
+import type { OverlaySession } from '../peer/overlay-session.ts';
 import { flowPipeKind } from './flow-pipe-kind.ts';
 import { OpenPipes } from './open-pipes.ts';
 
@@ -35,10 +36,14 @@ export default function pipevinePipeOut(RED: NodeAPI): void {
       // Expressions may take their time; the order of the messages is that in which they came.
       const turns = new InTurn();
       let open: { readonly group: PeerGroup; readonly pipes: OpenPipes } | undefined;
-      const pipesOf = (group: PeerGroup) => {
+      const pipesOf = (session: OverlaySession | undefined) => {
+        const { group, peer: member } = session ?? {};
+        if (group === undefined || member === undefined) {
+          throw new PipevineError('unreachable', 'This peer is in no group now.');
+        }
         if (open?.group === group) return open.pipes;
         void open?.pipes.close();
-        open = { group, pipes: new OpenPipes(group) };
+        open = { group, pipes: new OpenPipes({ group, peer: member, onBack: context.retry }) };
         return open.pipes;
       };
 
@@ -57,9 +62,7 @@ export default function pipevinePipeOut(RED: NodeAPI): void {
             const target = await inputText(context, config.target ?? '', config.targetType, msg, 'A peer');
             const payload = await inputValue(context, config.payload ?? 'payload', config.payloadType ?? 'msg', msg);
             const body = encodeBody(payload, format);
-            const group = peer?.session.group;
-            if (group === undefined) throw new PipevineError('unreachable', 'This peer is in no group now.');
-            sent = pipesOf(group).send({ pipe, kind, peer: target ?? text(msg.peer) }, body, signal);
+            sent = pipesOf(peer?.session).send({ pipe, kind, peer: target ?? text(msg.peer) }, body, signal);
             sent.catch(() => {});
           });
           try {

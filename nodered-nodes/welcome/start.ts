@@ -47,7 +47,8 @@ const start = (name: string, args: readonly string[], env: NodeJS.ProcessEnv = {
 };
 
 try {
-  await promisify(execFile)(process.execPath, [at('../build.ts')]);
+  const nodes = join(home, 'nodes');
+  await promisify(execFile)(process.execPath, [at('../build.ts'), '--out', nodes]);
 
   const gatewayHome = join(home, 'gateway');
   const broker = `127.0.0.1:${await freePort()}`;
@@ -59,7 +60,7 @@ try {
   await start('The simulated device', [at('testing/simulated-device.ts'), `mqtt://${broker}`]).message();
 
   const userDir = join(home, 'node-red');
-  prepareUserFolder(userDir);
+  prepareUserFolder(userDir, nodes);
   const url = `http://127.0.0.1:${port}`;
   const nodeRed = start(
     'Node-RED',

@@ -85,6 +85,15 @@ export class DialBook {
     return proven.map((entry) => entry.attempt.address).reverse();
   }
 
+  /** Who was reached at an address last, if nobody else was since. */
+  provenPeer(address: EndpointAddress): PeerId | undefined {
+    let peer: PeerId | undefined;
+    for (const entry of this.#entries.values()) {
+      if (entry.attempt.address === address && entry.proven) peer = entry.peer;
+    }
+    return peer;
+  }
+
   #set(peer: PeerId | undefined, attempt: DialAttempt, proven: boolean, failedAtMs: number): void {
     const key = keyOf(peer, attempt.address);
     this.#entries.delete(key);

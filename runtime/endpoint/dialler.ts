@@ -15,7 +15,14 @@ import { abortable } from './abortable.ts';
 import { type DialAttempt, DialBook } from './dial-book.ts';
 import { DialRace } from './dial-race.ts';
 import type { ConnectOptions } from './endpoint.ts';
-import { CONNECT_TIMEOUT_MS, MAX_RACES, MAX_REMEMBERED_ADDRESSES, MAX_REMEMBERED_KEYS } from './endpoint-defaults.ts';
+import {
+  BEHIND_MS,
+  CONNECT_TIMEOUT_MS,
+  MAX_RACES,
+  MAX_REMEMBERED_ADDRESSES,
+  MAX_REMEMBERED_KEYS,
+} from './endpoint-defaults.ts';
+import type { StallBook } from './stall-book.ts';
 import { StaticKeys } from './static-keys.ts';
 import type { TransportTable } from './transport-table.ts';
 
@@ -28,6 +35,8 @@ export interface DiallerInit {
   readonly linkLimits?: LinkLimitsInit;
   readonly addressesOf: (peer: PeerId) => readonly EndpointAddress[];
   readonly ownAddresses: () => readonly EndpointAddress[];
+  /** Which ways to a peer go behind others. */
+  readonly stalls: Pick<StallBook, 'isBehind'>;
   /** Takes a link that stands; false when there is no room for it, and it is closed. */
   readonly adopt: (link: SessionLink) => boolean;
 }
@@ -38,6 +47,8 @@ export class Dialler {
   readonly #book = new DialBook(MAX_REMEMBERED_ADDRESSES);
   readonly #keys = new StaticKeys(MAX_REMEMBERED_KEYS);
   readonly #races = new Map<string, DialRace<Link>>();
+  /** Addresses that wait for a better way to the peer that was found there before. */
+  readonly #heldBack = new Map<EndpointAddress, PeerId>();
 
   constructor(init: DiallerInit) {
     this.#init = init;
@@ -64,6 +75,9 @@ export class Dialler {
   /** A link to this peer stands, whoever dialled: nobody needs to go on trying. */
   reached(peer: PeerId, link: Link): void {
     this.#races.get(peer)?.win(link);
+    for (const [address, expected] of [...this.#heldBack]) {
+      if (expected === peer) this.#races.get(address)?.win(link);
+    }
   }
 
   dialPeer(peer: PeerId, options: ConnectOptions): Promise<Link> {
@@ -72,9 +86,10 @@ export class Dialler {
     const timeoutMs = options.timeoutMs ?? CONNECT_TIMEOUT_MS;
     const race = this.#race(goal, peer, timeoutMs, peer);
     if (heardAt !== undefined) race.urge(heardAt);
-    for (const address of named) this.#enter(race, peer, address, true);
-    for (const address of this.#init.addressesOf(peer)) this.#enter(race, peer, address, false);
-    for (const address of this.#book.provenAddresses(peer)) this.#enter(race, peer, address, false);
+    const known = [...this.#init.addressesOf(peer), ...this.#book.provenAddresses(peer)];
+    const isBehind = this.#behind(peer, [...named, ...known]);
+    for (const address of named) this.#enter(race, peer, address, true, isBehind(address));
+    for (const address of known) this.#enter(race, peer, address, false, isBehind(address));
     race.advance();
     return abortable(race.result, this.#init.clock, { ...options, timeoutMs }, `a link to ${goal}`);
   }
@@ -82,7 +97,7 @@ export class Dialler {
   dialAddress(address: EndpointAddress, options: WaitOptions): Promise<Link> {
     const timeoutMs = options.timeoutMs ?? CONNECT_TIMEOUT_MS;
     const race = this.#race(address, address, timeoutMs, undefined);
-    this.#enter(race, undefined, address, true);
+    this.#enter(race, undefined, address, true, this.#holdBack(address));
     race.advance();
     return abortable(race.result, this.#init.clock, { ...options, timeoutMs }, `a link to ${address}`);
   }
@@ -109,12 +124,42 @@ export class Dialler {
     this.#races.set(key, race);
     const forget = (): void => {
       this.#races.delete(key);
+      this.#heldBack.delete(key);
     };
     race.result.then(forget, forget);
     return race;
   }
 
-  #enter(race: DialRace<Link>, peer: PeerId | undefined, address: EndpointAddress, named: boolean): void {
+  /** Which of a peer's addresses go behind: those of schemes that stalled, unless all others did, too. */
+  #behind(peer: PeerId, addresses: readonly EndpointAddress[]): (address: EndpointAddress) => boolean {
+    const { stalls, clock, transports, ownAddresses } = this.#init;
+    const now = clock.monotonicMs();
+    const isStalled = (address: EndpointAddress): boolean => stalls.isBehind(peer, address, now);
+    if (!addresses.some(isStalled)) return () => false;
+    const own = ownAddresses();
+    const hasBetter = addresses.some(
+      (address) => !isStalled(address) && !own.includes(address) && transports.has(address),
+    );
+    return hasBetter ? isStalled : () => false;
+  }
+
+  /** Whether an address has to wait for another way to the peer that was found there before. */
+  #holdBack(address: EndpointAddress): boolean {
+    const peer = this.#book.provenPeer(address);
+    if (peer === undefined) return false;
+    const known = [address, ...this.#init.addressesOf(peer), ...this.#book.provenAddresses(peer)];
+    if (!this.#behind(peer, known)(address)) return false;
+    this.#heldBack.set(address, peer);
+    return true;
+  }
+
+  #enter(
+    race: DialRace<Link>,
+    peer: PeerId | undefined,
+    address: EndpointAddress,
+    named: boolean,
+    isBehind: boolean,
+  ): void {
     if (peer !== undefined && this.#init.ownAddresses().includes(address)) return;
     try {
       this.#init.transports.of(address);
@@ -126,7 +171,9 @@ export class Dialler {
     const last = this.#book.lastOutcome(peer, address);
     const lastError =
       last === undefined || last.outcome === 'linked' ? undefined : new PipevineError(last.outcome, last.message);
-    race.add(address, this.#book.restsUntilMs(peer, address, named), lastError);
+    const restsUntilMs = this.#book.restsUntilMs(peer, address, named);
+    const notBeforeMs = isBehind ? this.#init.clock.monotonicMs() + BEHIND_MS : 0;
+    race.add(address, Math.max(restsUntilMs, notBeforeMs), lastError);
     if (named) race.repeat(address);
   }
 

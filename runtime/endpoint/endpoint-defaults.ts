@@ -44,6 +44,19 @@ export const MAX_REMEMBERED_ADDRESSES = 1_024;
 /** Neighbours whose static key is remembered, to dial them with one round trip less. */
 export const MAX_REMEMBERED_KEYS = 1_024;
 
+/**
+ * How long addresses of a scheme go behind others of a peer when a link over it fell silent, in ms, at first and at most; it
+ * doubles while that repeats. The first is longer than a link needs to find out that it is dead.
+ */
+export const STALL_FIRST_MS = 60_000;
+export const STALL_MAX_MS = 600_000;
+
+/** How much later such an address is dialled than the others, in ms: a handshake over a slow path has ended by then. */
+export const BEHIND_MS = 2_000;
+
+/** Peers and schemes whose stalls are remembered. */
+export const MAX_REMEMBERED_STALLS = 1_024;
+
 /** How long an old link has for a sign of life when a new one to the same neighbour stands, in ms. */
 export const PROBE_TIMEOUT_MS = 1_500;
 

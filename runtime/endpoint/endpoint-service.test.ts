@@ -195,6 +195,69 @@ describe('an endpoint', () => {
     expect(b.endpoint.counters).toMatchObject({ links: 4, refusedLinks: 1 });
   });
 
+  describe('whose link fell silent', () => {
+    /** Two peers that listen for streams and packets, linked by the first of these; then the line is cut until that is dead. */
+    async function cutOff(addresses: readonly string[], seeds: readonly string[] = [], seed = 1) {
+      const overlay = new Overlay(seed);
+      const a = await overlay.peer('a');
+      const b = await overlay.peer('b');
+      await overlay.clock.run(b.endpoint.listen('memd://b:1'));
+      overlay.addresses.set(b.identity.id, [...addresses]);
+      overlay.addresses.set(a.identity.id, []);
+      const link = () => a.endpoint.linkTo(b.identity.id);
+      for (const seed of seeds) a.endpoint.want(seed);
+      if (seeds.length === 0) a.endpoint.want(b.identity.id);
+      await overlay.clock.runUntil(() => link() !== undefined, 2_000);
+      await overlay.clock.runFor(1_000);
+      const cut = async () => {
+        overlay.network.partition(['a'], ['b']);
+        for (const end of [link(), b.endpoint.linkTo(a.identity.id)]) end?.doubt();
+        await overlay.clock.runUntil(() => link() === undefined, 10_000);
+        overlay.network.heal();
+        await overlay.clock.runUntil(() => link() !== undefined, 40_000);
+        await overlay.clock.runFor(5_000);
+      };
+      return { overlay, a, b, link, cut };
+    }
+
+    test('dials other transports first, and comes back to it when they do no better', async () => {
+      const { link, cut } = await cutOff(['mem://b:1', 'memd://b:1']);
+      expect(link()?.remoteAddress).toBe('mem://b:1');
+      await cut();
+      expect(link()?.remoteAddress).toBe('memd://b:1');
+      await cut();
+      expect(link()).toBeDefined();
+    });
+
+    test('dials it all the same when there is nothing else', async () => {
+      const { link, cut } = await cutOff(['mem://b:1', 'nothing://b:1']);
+      await cut();
+      expect(link()?.remoteAddress).toBe('mem://b:1');
+    });
+
+    test.each([1, 2, 3, 4, 5, 6])('does so for seeds (seed %i)', async (seed) => {
+      const { a, b, link, cut } = await cutOff([], ['mem://b:1', 'memd://b:1'], seed);
+      const silent = link()?.remoteAddress;
+      const last = () => a.endpoint.attempts(b.identity.id).find(({ address }) => address === silent)?.atMs;
+      const dialledAtMs = last();
+      await cut();
+      expect(new Set([silent, link()?.remoteAddress])).toEqual(new Set(['mem://b:1', 'memd://b:1']));
+      // The other one led to the same peer: there was no need to try.
+      expect(last()).toBe(dialledAtMs);
+    });
+
+    test('keeps a link over another transport when one is made over that', async () => {
+      const { overlay, a, b, link, cut } = await cutOff(['mem://b:1', 'memd://b:1']);
+      await cut();
+      const kept = link();
+      expect(kept?.remoteAddress).toBe('memd://b:1');
+      await overlay.clock.run(b.endpoint.dial('mem://a:1').catch(() => undefined));
+      await overlay.clock.runFor(5_000);
+      expect(link()).toBe(kept);
+      expect(linkCounts(a, b)).toEqual([1, 1]);
+    });
+  });
+
   test('names the schemes that it can use when an address has another', async () => {
     const overlay = new Overlay();
     const a = await overlay.peer('a');

@@ -24,11 +24,13 @@ import {
   MAX_LINKS_PER_NEIGHBOUR,
   MAX_RACES,
   MAX_REMEMBERED_ADDRESSES,
+  MAX_REMEMBERED_STALLS,
   resolveEndpointLimits,
 } from './endpoint-defaults.ts';
 import { IncomingGate } from './incoming-gate.ts';
 import { LinkSupervisor } from './link-supervisor.ts';
 import { Neighbour } from './neighbour.ts';
+import { StallBook } from './stall-book.ts';
 import { TransportTable } from './transport-table.ts';
 import { Wants } from './wants.ts';
 
@@ -67,6 +69,7 @@ export class EndpointService implements Endpoint {
   readonly #limits: EndpointLimits;
   readonly #transports: TransportTable;
   readonly #dialler: Dialler;
+  readonly #stalls = new StallBook(MAX_REMEMBERED_STALLS);
   readonly #gate: HandshakeGate;
   readonly #incoming: IncomingGate;
   readonly #wants: Wants;
@@ -90,6 +93,7 @@ export class EndpointService implements Endpoint {
       transports: this.#transports,
       addressesOf: (peer) => init.routes.addressesOf(peer),
       ownAddresses: () => this.addresses,
+      stalls: this.#stalls,
       adopt: (link) => this.#adopt(link),
     });
     const { crypto, random, clock } = init;
@@ -270,13 +274,14 @@ export class EndpointService implements Endpoint {
       neighbour = new Neighbour({
         peer,
         clock: this.#init.clock,
+        isBehind: (link) => this.#isBehind(link),
         onChange: () => this.#onPrimary(peer),
         retire: (old, code, reason) => this.#supervisors.get(old)?.retire(code, reason),
       });
       this.#neighbours.set(peer, neighbour);
     }
     this.#dialler.learnKey(peer, link.remoteStaticKey);
-    const supervisor = new LinkSupervisor(link, user.handlerOf(link), () => this.#onEnded(link));
+    const supervisor = new LinkSupervisor(link, user.handlerOf(link), (error) => this.#onEnded(link, error));
     this.#supervisors.set(link, supervisor);
     link.start(supervisor);
     // A link that had closed before it was started is gone again.
@@ -293,8 +298,15 @@ export class EndpointService implements Endpoint {
     for (const subscriber of [...this.#subscribers]) subscriber.onLinkUp(link);
   }
 
-  #onEnded(link: Link): void {
+  #isBehind({ remotePeer, remoteAddress }: Link): boolean {
+    return this.#stalls.isBehind(remotePeer, remoteAddress, this.#init.clock.monotonicMs());
+  }
+
+  #onEnded(link: Link, error: PipevineError | undefined): void {
     this.#supervisors.delete(link);
+    if (error?.code === 'timeout') {
+      this.#stalls.stalled(link.remotePeer, link.remoteAddress, this.#init.clock.monotonicMs());
+    }
     const neighbour = this.#neighbours.get(link.remotePeer);
     if (neighbour?.links.has(link) !== true) return;
     neighbour.remove(link);

@@ -18,9 +18,12 @@ export function decides(link: Candidate): boolean {
 /**
  * Which of two links to the same neighbour is better, provided that both are alive. Of two dialled by different sides:
  * the one dialled by the peer with the smaller id, so that both sides of a simultaneous dial come to the same
- * answer. Of two dialled by the same side: the newer, for whoever dials again has lost the older.
+ * answer. Of two dialled by the same side: the newer, for whoever dials again has lost the older. Before all that: the one
+ * whose transport did not let a link to this neighbour fall silent lately (`isBehind`).
  */
-export function preferred<T extends Candidate>(older: T, newer: T): T {
+export function preferred<T extends Candidate>(older: T, newer: T, isBehind: (link: T) => boolean = () => false): T {
+  const isOlderBehind = isBehind(older);
+  if (isOlderBehind !== isBehind(newer)) return isOlderBehind ? newer : older;
   if (older.dialled === newer.dialled) return newer;
   return newer.dialled === decides(newer) ? newer : older;
 }

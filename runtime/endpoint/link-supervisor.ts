@@ -6,10 +6,10 @@ import type { ControlFrame } from '../wire/frame.ts';
 export class LinkSupervisor implements LinkHandler {
   readonly link: Link;
   readonly #user: LinkHandler;
-  readonly #onEnded: (supervisor: LinkSupervisor) => void;
+  readonly #onEnded: (error: PipevineError | undefined) => void;
   #ended = false;
 
-  constructor(link: Link, user: LinkHandler, onEnded: (supervisor: LinkSupervisor) => void) {
+  constructor(link: Link, user: LinkHandler, onEnded: (error: PipevineError | undefined) => void) {
     this.link = link;
     this.#user = user;
     this.#onEnded = onEnded;
@@ -35,7 +35,7 @@ export class LinkSupervisor implements LinkHandler {
     if (this.#ended) return;
     this.#ended = true;
     this.#user.onClosed(error);
-    this.#onEnded(this);
+    this.#onEnded(error);
   }
 
   /** Says CLOSE and is done with the link. */

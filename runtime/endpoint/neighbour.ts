@@ -9,6 +9,8 @@ import { decides, preferred } from './link-election.ts';
 export interface NeighbourInit {
   readonly peer: PeerId;
   readonly clock: Clock;
+  /** Whether the transport of a link has let one to this neighbour fall silent lately. */
+  readonly isBehind: (link: Link) => boolean;
   /** Another link has become the one to use. */
   readonly onChange: () => void;
   /** Closes a link and calls `remove` for it before it returns. */
@@ -55,7 +57,7 @@ export class Neighbour {
     this.#links.add(link);
     const old = this.#primary;
     if (old === undefined) return this.#elect(link);
-    const best = preferred(old, link);
+    const best = preferred(old, link, this.#init.isBehind);
     if (best === link) this.#elect(link);
     if (best === link && decides(link)) this.#closeOthers(link);
     else this.#probeOthers(link);
@@ -66,10 +68,12 @@ export class Neighbour {
     this.#links.delete(link);
     this.#asked.delete(link);
     if (this.#primary !== link) return;
-    let newest: Link | undefined;
-    for (const other of this.#links) newest = other;
-    this.#primary = newest;
-    if (newest === undefined) this.#probe?.cancel();
+    let best: Link | undefined;
+    for (const other of this.#links) {
+      if (best === undefined || this.#init.isBehind(best) || !this.#init.isBehind(other)) best = other;
+    }
+    this.#primary = best;
+    if (best === undefined) this.#probe?.cancel();
     else this.#init.onChange();
   }
 

@@ -12,6 +12,11 @@ export class TransportTable {
     }
   }
 
+  /** Whether this peer can use an address. */
+  has(address: EndpointAddress): boolean {
+    return this.#transports.has(address.split(':', 1)[0] ?? '');
+  }
+
   /** The transport of an address. Throws `invalid-address`, naming the schemes that could be used. */
   of(address: EndpointAddress): Transport {
     const { scheme } = parseEndpointAddress(address);

@@ -3,7 +3,7 @@ import { checkAccess } from '../group/access.ts';
 import { type Grant, may } from '../group/capability.ts';
 import type { PeerId } from '../id/peer-id.ts';
 import type { WaitOptions } from '../pipe/pipe.ts';
-import type { GroupResolver, ResolverContext } from '../resolver/resolver.ts';
+import type { ReachingResolver, ResolverContext } from '../resolver/resolver.ts';
 import type { PeerInfo, PeerInfoAudience, PeerInfoLink, PeerInfoPolicy } from './peer-info.ts';
 import { decodeInfoQuery, decodePeerInfo, encodeInfoQuery, encodePeerInfo } from './peer-info-codec.ts';
 import { PEER_INFO_HANDLER, PEER_INFO_POLICY } from './peer-info-defaults.ts';
@@ -12,7 +12,7 @@ import { PEER_INFO_HANDLER, PEER_INFO_POLICY } from './peer-info-defaults.ts';
 export type PeerInfoFacts = Omit<PeerInfo, 'linkCount' | 'links'> & { readonly links: readonly PeerInfoLink[] };
 
 export interface PeerInfoServiceInit {
-  readonly resolver: Pick<GroupResolver, 'handle' | 'connect'>;
+  readonly resolver: Pick<ReachingResolver, 'handle' | 'reach'>;
   /** Called for each answer; `groups` are those that `asker` is in, too. */
   readonly facts: (asker: PeerId) => PeerInfoFacts;
   /** Default: PEER_INFO_POLICY. */
@@ -37,12 +37,12 @@ export class PeerInfoService {
   }
 
   /**
-   * Asks one member, linked first if need be; default deadline 10 s. Rejects with `refused` when it does not tell this
+   * Asks one member, linked first if need be, or over a relay; default deadline 10 s. Rejects with `refused` when it does not tell this
    * peer, `malformed`, `timeout`, `unreachable` ...
    */
   async ask(peer: PeerId, { links = true, ...wait }: PeerInfoOptions = {}): Promise<PeerInfo> {
-    const neighbour = await this.#init.resolver.connect(peer, wait);
-    return decodePeerInfo(await neighbour.request(PEER_INFO_HANDLER, encodeInfoQuery({ links }), wait));
+    const member = await this.#init.resolver.reach(peer, wait);
+    return decodePeerInfo(await member.request(PEER_INFO_HANDLER, encodeInfoQuery({ links }), wait));
   }
 
   /** Answers no more. Idempotent. */
@@ -50,7 +50,7 @@ export class PeerInfoService {
     this.#handler.close();
   }
 
-  async #answer(body: Uint8Array, { remotePeer, credential, propagated }: ResolverContext): Promise<Uint8Array> {
+  async #answer(body: Uint8Array, { group, remotePeer, credential, propagated }: ResolverContext): Promise<Uint8Array> {
     checkAccess('peerinfo.read', remotePeer, credential);
     const { basics, links } = this.#policy;
     // One answer to one question: a propagated one would make every member answer at once.
@@ -62,6 +62,8 @@ export class PeerInfoService {
     const facts = this.#init.facts(remotePeer);
     return encodePeerInfo({
       ...facts,
+      // It has just shown that it is in this one, though it may never have been a neighbour.
+      groups: [...new Set([...facts.groups, group])],
       linkCount: facts.links.length,
       links: query.links && tells(links, credential) ? facts.links : undefined,
     });

@@ -103,6 +103,42 @@ describe('a pipe by name', () => {
     expect(await codeOf(clock.run(b.names.open({ name: 'log' })))).toBe('not-found');
   });
 
+  it('is found though it is opened a little before anybody listens', async () => {
+    const a = await member('a');
+    const b = await member('b');
+    await clock.runFor(2_000);
+    const opening = b.names.open({ name: 'log' });
+    await clock.runFor(500);
+    const heard: string[] = [];
+    const listening = a.names.listen({ name: 'log' }, (pipe) =>
+      pipe.receive((message) => void heard.push(text(message))),
+    );
+    await clock.run(listening);
+    const pipe = await clock.run(opening);
+    await send(pipe, 'early');
+    await clock.run(pipe.flush());
+    expect(heard).toEqual(['early']);
+  });
+
+  it('is looked for no longer than two seconds, or than the caller says', async () => {
+    const b = await member('b');
+    await clock.runFor(2_000);
+    const lookedForMs = async (wait: { readonly timeoutMs?: number; readonly signal?: AbortSignal }, code: string) => {
+      const fromMs = clock.monotonicMs();
+      expect(await clock.run(codeOf(b.names.open({ name: 'nobody', ...wait })))).toBe(code);
+      return clock.monotonicMs() - fromMs;
+    };
+    const longestMs = await lookedForMs({}, 'not-found');
+    expect(longestMs).toBeGreaterThanOrEqual(2_000);
+    expect(longestMs).toBeLessThan(2_500);
+    expect(await lookedForMs({ timeoutMs: 300 }, 'not-found')).toBeLessThan(600);
+    expect(await lookedForMs({ timeoutMs: 0 }, 'not-found')).toBeLessThan(100);
+    const giveUp = new AbortController();
+    const aborted = lookedForMs({ signal: giveUp.signal }, 'aborted');
+    giveUp.abort();
+    expect(await aborted).toBeLessThan(100);
+  });
+
   it('takes an asterisk in a name for an asterisk', async () => {
     const a = await member('a');
     const b = await member('b');

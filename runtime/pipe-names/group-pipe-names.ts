@@ -1,3 +1,4 @@
+import { abortable } from '../endpoint/abortable.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import { checkCapability } from '../group/access.ts';
 import { may } from '../group/capability.ts';
@@ -20,7 +21,15 @@ import type {
   PipeSearch,
 } from './named-pipes.ts';
 import { foundPipe, pipeAdvertisementInit } from './pipe-advertisement.ts';
-import { FIND_TIMEOUT_MS, MAX_FOUND, MAX_LISTENED, MAX_TRIED, PIPE_REFRESH_MS } from './pipe-names-defaults.ts';
+import {
+  FIND_AGAIN_MS,
+  FIND_PAUSE_MS,
+  FIND_TIMEOUT_MS,
+  MAX_FOUND,
+  MAX_LISTENED,
+  MAX_TRIED,
+  PIPE_REFRESH_MS,
+} from './pipe-names-defaults.ts';
 import { RebindingPipe } from './rebinding-pipe.ts';
 
 export interface GroupPipeNamesInit {
@@ -142,10 +151,13 @@ export class GroupPipeNames implements NamedPipes {
   ): Promise<BoundEnd> {
     const { name, priority } = init;
     const options: ConnectOptions = { ...wait, ...(priority !== undefined && { priority }) };
-    const found: FoundPipe[] = [];
+    let found: FoundPipe[] = [];
     const search = { name, ...(init.peer && { peer: init.peer }), ...(init.kind && { kind: init.kind }) };
     if (init.peer === undefined || init.kind === undefined) {
-      for await (const one of this.find(search, options.signal ? { signal: options.signal } : {})) found.push(one);
+      // Where there are others to try, or other attempts follow, one look is enough.
+      const isLookedForAgain = init.peer === undefined && former === undefined;
+      const forMs = isLookedForAgain ? Math.min(FIND_AGAIN_MS, wait.timeoutMs ?? Infinity) : 0;
+      found = await this.#look(search, forMs, options.signal);
     }
     if (found.length > 0 && found.every(({ kind }) => kind === 'propagate')) {
       throw new PipevineError('invalid-argument', `"${name}" is a propagate pipe, which is not bound to one peer.`);
@@ -161,6 +173,20 @@ export class GroupPipeNames implements NamedPipes {
     }
     if (bindable.length === 1) return this.#connect(name, only.peer, only.kind, onMessage, options);
     return this.#bindOne(name, bindable, former, onMessage, options);
+  }
+
+  /** Who listens, says what is found; if nobody, another look is taken for so long. Rejects with `aborted`. */
+  async #look(search: PipeSearch, forMs: number, signal: AbortSignal | undefined): Promise<FoundPipe[]> {
+    const { clock } = this.#init;
+    const untilMs = clock.monotonicMs() + forMs;
+    for (let pauseMs = FIND_PAUSE_MS; ; pauseMs *= 2) {
+      const found: FoundPipe[] = [];
+      for await (const one of this.find(search, signal ? { signal } : {})) found.push(one);
+      const leftMs = untilMs - clock.monotonicMs();
+      if (found.length > 0 || leftMs <= 0) return found;
+      const wait = { timeoutMs: Math.min(pauseMs, leftMs), ...(signal && { signal }) };
+      await abortable(new Promise<never>(() => {}), clock, wait, `who listens under "${search.name}"`).catch(onlyOver);
+    }
   }
 
   /** Several say that they listen; some may be gone. Whoever listened before is taken first, else the only one that answers. */
@@ -279,4 +305,9 @@ export class GroupPipeNames implements NamedPipes {
     if (!(error instanceof PipevineError)) throw error;
     return undefined;
   }
+}
+
+/** The pause is over. */
+function onlyOver(error: unknown): void {
+  if (!(error instanceof PipevineError) || error.code !== 'timeout') throw error;
 }

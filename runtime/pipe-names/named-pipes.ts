@@ -23,6 +23,7 @@ export interface PipeSearch {
   readonly peer?: PeerId;
 }
 
+/** A name that nobody has is looked for again for 2 s, or `timeoutMs` if that is less, before it is `not-found`. */
 export interface OpenPipeInit extends WaitOptions {
   readonly name: string;
   /** Default: the only peer that listens under the name. */

@@ -10,7 +10,13 @@ export const MAX_TRIED = 8;
 export const MAX_FOUND = 64;
 /** How long a search for a name may take, ms. */
 export const FIND_TIMEOUT_MS = 2_000;
-/** Pause before a name is looked for again, ms: doubled each time, with jitter. */
+/**
+ * How long a name that nobody seems to have is looked for when a pipe is opened, ms, unless the caller has less time: who
+ * listens since a moment is known to its rendezvous by then. And the first pause between two looks, ms; it doubles.
+ */
+export const FIND_AGAIN_MS = 2_000;
+export const FIND_PAUSE_MS = 100;
+/** Pause before a pipe that broke is bound again, ms: doubled each time, with jitter. */
 export const REBIND_MS = 250;
 export const MAX_REBIND_MS = 15_000;
 /** Deadline of a send, the binding anew included, ms. */

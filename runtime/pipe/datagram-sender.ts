@@ -23,6 +23,9 @@ const PERSISTENT_TIMEOUTS = 3;
 /** A timer set for a moment may read a time that is short of it by rounding. */
 const ROUNDING_MS = 0.001;
 
+/** A timer that comes so much later, in ms, tells of a busy process: what has come meanwhile is read before it counts. */
+const LATE_MS = 1;
+
 const EMPTY = new Uint8Array(0);
 
 /** One frame on its way. */
@@ -31,8 +34,8 @@ interface Flight {
   readonly packet: number;
   readonly sentMs: number;
   readonly cost: number;
-  /** Sent before: its acknowledgement may be for the earlier time, and measures nothing. */
-  readonly again: boolean;
+  /** Of a frame that was sent before: the packet that took it then. Its acknowledgement may be for that, and measures nothing. */
+  readonly before: number | undefined;
   /** Of a bulk pipe. */
   readonly bulk: { readonly window: BulkWindow; readonly mark: BulkFlight } | undefined;
 }
@@ -51,6 +54,8 @@ export class DatagramSender implements FrameSender {
   /** Frames beyond the buffer's first that the other side has. */
   readonly #received = new Set<number>();
   #lost: number[] = [];
+  /** Packets that took lost frames the first time. */
+  readonly #lostPackets = new Map<number, number>();
   #next: number;
   #packet = 0;
   #packetBytes = 0;
@@ -63,6 +68,8 @@ export class DatagramSender implements FrameSender {
   /** When the probe timeout began to run: at the last frame sent, the last ACK, the last probe. */
   #armedMs: number;
   #timer: Timer | undefined;
+  #deadlineMs = 0;
+  #wasLate = false;
   /** Set while the pacer holds something back. */
   #paceTimer: Timer | undefined;
   #stopped = false;
@@ -132,8 +139,10 @@ export class DatagramSender implements FrameSender {
   acknowledged(acknowledgement: Acknowledgement): void {
     const now = this.#clock.monotonicMs();
     this.#armedMs = now;
+    this.#wasLate = false;
     let newest: Flight | undefined;
     const arrived: Flight[] = [];
+    let largest = this.#largestAcknowledged;
     for (const [sequence, flight] of this.#flights) {
       // Frames are few: the congestion window bounds them.
       if (sequence >= acknowledgement.next && !covers(acknowledgement.ranges, sequence)) continue;
@@ -142,6 +151,7 @@ export class DatagramSender implements FrameSender {
       if (flight.bulk !== undefined) arrived.push(flight);
       if (sequence >= acknowledgement.next) this.#received.add(sequence);
       if (newest === undefined || flight.packet >= newest.packet) newest = flight;
+      largest = Math.max(largest, this.#arrivedPacket(flight, now));
     }
     for (const sequence of this.#lost) {
       if (covers(acknowledgement.ranges, sequence)) this.#received.add(sequence);
@@ -151,10 +161,10 @@ export class DatagramSender implements FrameSender {
     }
     if (newest !== undefined) {
       // Only the newest was acknowledged without delay: the ACKs for the others may have been lost.
-      if (newest.packet > this.#largestAcknowledged) {
-        this.#largestAcknowledged = newest.packet;
-        if (!newest.again) this.#roundTrip.sample(now - newest.sentMs);
+      if (newest.before === undefined && newest.packet > this.#largestAcknowledged) {
+        this.#roundTrip.sample(now - newest.sentMs);
       }
+      this.#largestAcknowledged = largest;
       this.#probes = 0;
       this.#probeBytes = 0;
     }
@@ -163,7 +173,7 @@ export class DatagramSender implements FrameSender {
     // Last: others may send in it.
     const last = arrived.at(-1);
     const cost = arrived.reduce((sum, flight) => sum + flight.cost, 0);
-    last?.bulk?.window.delivered(cost, last.again ? undefined : last.bulk.mark);
+    last?.bulk?.window.delivered(cost, last.before === undefined ? last.bulk.mark : undefined);
   }
 
   stop(): void {
@@ -181,6 +191,7 @@ export class DatagramSender implements FrameSender {
       if (lost === undefined) break;
       if (lost >= this.#buffer.first && !this.#received.has(lost)) return lost;
       this.#lost.shift();
+      this.#lostPackets.delete(lost);
     }
     return this.#next < this.#buffer.next ? this.#next : undefined;
   }
@@ -188,9 +199,10 @@ export class DatagramSender implements FrameSender {
   #send(sequence: number): number {
     const payload = this.#buffer.payload(sequence);
     const cost = payload.length + FRAME_COST_BYTES;
-    const again = sequence < this.#next;
-    if (again) this.#lost.shift();
+    const before = sequence < this.#next ? (this.#lostPackets.get(sequence) ?? this.#packet) : undefined;
+    if (sequence < this.#next) this.#lost.shift();
     else this.#next = sequence + 1;
+    this.#lostPackets.delete(sequence);
     if (this.#packetBytes + cost > this.#carrier.maxPayloadBytes) this.#nextPacket();
     this.#packetBytes += cost;
     this.#markTurn();
@@ -199,7 +211,7 @@ export class DatagramSender implements FrameSender {
     const { window } = this.#carrier;
     window?.sent(cost);
     const bulk = window && { window, mark: window.flight() };
-    this.#flights.set(sequence, { packet: this.#packet, sentMs: this.#armedMs, cost, again, bulk });
+    this.#flights.set(sequence, { packet: this.#packet, sentMs: this.#armedMs, cost, before, bulk });
     this.#congestion.onSent(cost);
     this.#pacer.onSent(cost);
     this.#carrier.sendData(payload, sequence, this.#buffer.more(sequence));
@@ -239,6 +251,22 @@ export class DatagramSender implements FrameSender {
     this.#packetBytes = 0;
   }
 
+  /**
+   * The packet that brought a frame, as far as can be told. Of one that was sent again it is the earlier, when it is
+   * acknowledged sooner than the later one can be: else all that went between the two would count as overtaken.
+   */
+  #arrivedPacket({ packet, before, sentMs }: Flight, now: number): number {
+    if (before === undefined) return packet;
+    const shortestMs = this.#roundTrip.shortestMs ?? 0;
+    return now - sentMs + ROUNDING_MS < shortestMs ? before : packet;
+  }
+
+  #lose(sequence: number, { packet, before }: Flight): void {
+    this.#flights.delete(sequence);
+    this.#lost.push(sequence);
+    this.#lostPackets.set(sequence, before ?? packet);
+  }
+
   /** Whether there were any. */
   #detectLosses(now: number): boolean {
     const before = now - this.#roundTrip.lossDelayMs + ROUNDING_MS;
@@ -249,8 +277,7 @@ export class DatagramSender implements FrameSender {
       if (flight.packet >= this.#largestAcknowledged) break;
       const overtaken = flight.packet <= this.#largestAcknowledged - PACKET_THRESHOLD;
       if (!overtaken && flight.sentMs > before) continue;
-      this.#flights.delete(sequence);
-      this.#lost.push(sequence);
+      this.#lose(sequence, flight);
       bytes += flight.cost;
       gone.push(flight);
       lastSentMs = Math.max(lastSentMs, flight.sentMs);
@@ -275,6 +302,7 @@ export class DatagramSender implements FrameSender {
       deadline = this.#armedMs + this.#probeWaitMs();
     }
     if (deadline === undefined) return;
+    this.#deadlineMs = Math.max(deadline, now);
     this.#timer = this.#clock.setTimer(Math.max(0, deadline - now), () => this.#onTimer());
   }
 
@@ -286,6 +314,12 @@ export class DatagramSender implements FrameSender {
 
   #onTimer(): void {
     const now = this.#clock.monotonicMs();
+    if (now - this.#deadlineMs > LATE_MS && !this.#wasLate) {
+      this.#wasLate = true;
+      this.#timer = this.#clock.setTimer(0, () => this.#onTimer());
+      return;
+    }
+    this.#wasLate = false;
     if (!this.#detectLosses(now)) this.#probe();
     if (this.pump(Infinity) === 'link') this.#carrier.wantTurn();
   }
@@ -307,8 +341,7 @@ export class DatagramSender implements FrameSender {
       if (bytes > 0 && bytes + flight.cost > this.#carrier.maxPayloadBytes) break;
       bytes += flight.cost;
       gone.push(flight);
-      this.#flights.delete(sequence);
-      this.#lost.push(sequence);
+      this.#lose(sequence, flight);
       // Not a sign of congestion by itself.
       this.#congestion.onAcknowledged(flight.cost, flight.sentMs, false);
     }

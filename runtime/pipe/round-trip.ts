@@ -14,10 +14,12 @@ export class RoundTrip {
   #latestMs = INITIAL_RTT_MS;
   #smoothedMs = INITIAL_RTT_MS;
   #variationMs = INITIAL_RTT_MS / 2;
+  #shortestMs = Infinity;
   #measured = false;
 
   sample(ms: number): void {
     this.#latestMs = ms;
+    this.#shortestMs = Math.min(this.#shortestMs, ms);
     if (!this.#measured) {
       this.#measured = true;
       this.#smoothedMs = ms;
@@ -31,6 +33,11 @@ export class RoundTrip {
   /** Smoothed, in ms; undefined before the first was measured. */
   get measuredMs(): number | undefined {
     return this.#measured ? this.#smoothedMs : undefined;
+  }
+
+  /** The shortest that was measured, in ms; undefined before. */
+  get shortestMs(): number | undefined {
+    return this.#measured ? this.#shortestMs : undefined;
   }
 
   /** A packet sent so long before another that was acknowledged is lost. */

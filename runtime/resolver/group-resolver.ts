@@ -1,24 +1,26 @@
 import { verifyCose } from '../advertisement/cose-sign1.ts';
+import { abortable } from '../endpoint/abortable.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import { checkAccess } from '../group/access.ts';
 import type { Credential, GroupAccess, GroupDirectory } from '../group/group-access.ts';
 import { type GroupId, shortGroupId } from '../id/group-id.ts';
 import type { Identity } from '../id/identity.ts';
-import type { PeerId } from '../id/peer-id.ts';
+import { type PeerId, shortPeerId } from '../id/peer-id.ts';
 import type { PipeListener, PipeService, RequestContext, WaitOptions } from '../pipe/pipe.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Crypto } from '../platform/crypto.ts';
 import type { Random } from '../platform/random.ts';
 import { AnswerCheck, type CheckedAnswer } from './answer-check.ts';
+import type { DistantMembers } from './distant-members.ts';
 import type { GroupNeighbours, OpenNeighbour } from './group-neighbours.ts';
 import { mergeStreams } from './merge-streams.ts';
 import { type Arrival, PropagationState } from './propagation-state.ts';
 import type { QueryAdmission } from './query-admission.ts';
 import type {
   GroupNeighbour,
-  GroupResolver,
   NeighbourEvents,
   PropagateOptions,
+  ReachingResolver,
   ResolverAnswer,
   ResolverContext,
   ResolverHandler,
@@ -39,6 +41,7 @@ import {
   MAX_MESSAGE_BYTES,
   MAX_QUERY_TIMEOUT_MS,
   MAX_TTL_HOPS,
+  NEIGHBOUR_TIMEOUT_MS,
   PROPAGATE_TIMEOUT_MS,
   QUERY_TIMEOUT_MS,
   RESOLVER_SERVICE,
@@ -52,6 +55,7 @@ export interface OpenGroupResolverInit {
   readonly pipes: Pick<PipeService, 'serve'>;
   readonly groups: GroupDirectory;
   readonly neighbours: GroupNeighbours;
+  readonly distant: DistantMembers;
   readonly admission: QueryAdmission;
   readonly counters: ResolverCounters;
   readonly clock: Clock;
@@ -72,7 +76,7 @@ export interface ResolverCounters {
 const NOTHING = new Uint8Array(0);
 
 /** The resolver of one group: passes queries to the handlers, and what is propagated to the next hops. */
-export class OpenGroupResolver implements GroupResolver {
+export class OpenGroupResolver implements ReachingResolver {
   readonly group: GroupId;
   readonly localPeer: PeerId;
   readonly #init: OpenGroupResolverInit;
@@ -114,6 +118,23 @@ export class OpenGroupResolver implements GroupResolver {
 
   connect(peer: PeerId, options?: WaitOptions): Promise<GroupNeighbour> {
     return this.#init.neighbours.connect(peer, options);
+  }
+
+  async reach(peer: PeerId, options: WaitOptions = {}): Promise<GroupNeighbour> {
+    const { neighbours, distant, clock } = this.#init;
+    const known = neighbours.find(peer);
+    if (known !== undefined) return known;
+    if (neighbours.isResting(peer)) return neighbours.connect(peer, options);
+    const { timeoutMs = NEIGHBOUR_TIMEOUT_MS } = options;
+    const untilMs = clock.monotonicMs() + timeoutMs;
+    const what = `peer ${shortPeerId(peer)}`;
+    const member = await abortable(
+      distant.open(peer, { ...options, timeoutMs }),
+      clock,
+      { ...options, timeoutMs },
+      what,
+    );
+    return member ?? neighbours.connect(peer, { ...options, timeoutMs: Math.max(0, untilMs - clock.monotonicMs()) });
   }
 
   subscribe(events: NeighbourEvents): { unsubscribe(): void } {
@@ -164,6 +185,7 @@ export class OpenGroupResolver implements GroupResolver {
   async close(): Promise<void> {
     this.#listener.close();
     this.#closing.abort();
+    this.#init.distant.close();
     await this.#init.neighbours.close();
   }
 

@@ -53,5 +53,8 @@ export const NEIGHBOUR_RETRY_MS = 500;
 export const MAX_NEIGHBOUR_RETRY_MS = 30_000;
 /** Pause after a neighbour said that it is no member, or sent what does not verify, ms. */
 export const STRANGER_REST_MS = 60_000;
+/** Members that are asked over a relay in a group at a time, and how long the pipe to one is kept when it is not used, ms. */
+export const MAX_DISTANT_MEMBERS = 16;
+export const DISTANT_IDLE_MS = 30_000;
 /** Deadline of opening the pipe to a neighbour's resolver, ms. */
 export const NEIGHBOUR_TIMEOUT_MS = 10_000;

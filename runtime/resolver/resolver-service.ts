@@ -7,11 +7,12 @@ import type { PipeService } from '../pipe/pipe.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Crypto } from '../platform/crypto.ts';
 import type { Random } from '../platform/random.ts';
+import { DistantMembers } from './distant-members.ts';
 import { GroupNeighbours } from './group-neighbours.ts';
 import { OpenGroupResolver, type ResolverCounters } from './group-resolver.ts';
 import { QueryAdmission } from './query-admission.ts';
-import type { GroupResolver } from './resolver.ts';
-import { MAX_NEIGHBOURS, MAX_ORIGINS, MAX_QUERIES_EACH } from './resolver-defaults.ts';
+import type { GroupResolver, ReachingResolver } from './resolver.ts';
+import { MAX_DISTANT_MEMBERS, MAX_NEIGHBOURS, MAX_ORIGINS, MAX_QUERIES_EACH } from './resolver-defaults.ts';
 
 export interface ResolverServiceInit {
   readonly identity: Identity;
@@ -30,6 +31,7 @@ export interface ResolverServiceInit {
 interface OpenGroup {
   readonly resolver: OpenGroupResolver;
   readonly neighbours: GroupNeighbours;
+  readonly distant: DistantMembers;
 }
 
 /** Asking and answering in the groups that were opened. */
@@ -47,18 +49,20 @@ export class ResolverService {
   }
 
   /** Begins to serve and to ask in a group that this peer is a member of. Idempotent: the resolver that there is. */
-  openGroup(group: GroupId): GroupResolver {
+  openGroup(group: GroupId): ReachingResolver {
     const before = this.#groups.get(group);
     if (before !== undefined) return before.resolver;
     const neighbours = new GroupNeighbours({ ...this.#init, group, maxNeighbours: this.#maxNeighbours });
+    const distant = new DistantMembers({ ...this.#init, group });
     const resolver = new OpenGroupResolver({
       ...this.#init,
       group,
       neighbours,
+      distant,
       admission: this.#admission,
       counters: this.#counters,
     });
-    this.#groups.set(group, { resolver, neighbours });
+    this.#groups.set(group, { resolver, neighbours, distant });
     neighbours.subscribe({ onOpen: ({ peer }) => this.#init.onMember?.(group, peer), onClosed: () => undefined });
     // No pipe opens before the caller has put its handlers in: that takes a turn of messages at least.
     neighbours.start();
@@ -88,6 +92,11 @@ export class ResolverService {
         used: sum(({ neighbours }) => neighbours.used),
         limit: this.#maxNeighbours,
         dropped: sum(({ neighbours }) => neighbours.ignored),
+      },
+      'members asked over relays': {
+        used: sum(({ distant }) => distant.used),
+        limit: MAX_DISTANT_MEMBERS,
+        dropped: sum(({ distant }) => distant.refused),
       },
       'resolver queries': { used: underWay, limit, dropped: refused },
       'resolver origins': {

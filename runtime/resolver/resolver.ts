@@ -9,7 +9,7 @@ import type { EndpointAddress } from '../platform/transport.ts';
 export interface ResolverContext {
   readonly group: GroupId;
   readonly localPeer: PeerId;
-  /** Who asks: the neighbour of a directed query, the signed origin of a propagated one. */
+  /** Who asks: the sender of a directed query, who need not be a neighbour, the signed origin of a propagated one. */
   readonly remotePeer: PeerId;
   /** Of `remotePeer`, verified and valid now. */
   readonly credential: Credential;
@@ -88,4 +88,13 @@ export interface GroupResolver {
   propagate(handler: string, body: Uint8Array, options?: PropagateOptions): Promise<number>;
   /** Chooses the next hops of what is propagated; default: all neighbours. */
   setHops(next: (neighbours: readonly GroupNeighbour[]) => readonly GroupNeighbour[]): void;
+}
+
+/** A resolver that also asks members which are no neighbours. */
+export interface ReachingResolver extends GroupResolver {
+  /**
+   * A given member, to be asked: the neighbour if it is one or a link to it comes up soon, else over a relay, without its
+   * becoming a neighbour. Default deadline 10 s. Rejects with refused, unreachable, timeout, overloaded ...
+   */
+  reach(peer: PeerId, options?: WaitOptions): Promise<GroupNeighbour>;
 }

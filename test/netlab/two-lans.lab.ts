@@ -170,25 +170,35 @@ describe('a long silence', { concurrency: true, timeout: TEST_MS }, () => {
   });
 });
 
-test('large packets that vanish without a word cost time, and no message', { timeout: TEST_MS }, async (t) => {
+describe('large packets that vanish without a word cost time, and no message', () => {
   // What a connection of TCP does about that is the system's affair: Debian's does nothing.
-  await using overlay = await Overlay.create({ left: 'symmetric', right: 'symmetric', schemes: ['udp'] });
-  const [left, right] = await Promise.all([
-    overlay.member({ place: 'left.host1', name: 'left' }),
-    overlay.member({ place: 'right.host1', name: 'right' }),
-  ]);
-  const pipe = await NumberedPipe.open(left, right, 'numbers');
-  pipe.start(LARGE_BYTES);
-  await pipe.arrived(pipe.sent + 100);
-  const before = await overlay.lab.counters('left');
-  await overlay.lab.shape('left', { mtuBytes: 576 });
-  const sent = pipe.sent;
-  const from = performance.now();
-  await pipe.arrived(sent + 100, GO_ON_MS);
-  t.diagnostic(`went on after ${(performance.now() - from).toFixed(0)} ms`);
-  await pipe.stop();
-  const { up } = await overlay.lab.counters('left');
-  assert.ok(up.tooLong > before.up.tooLong, 'nothing was too long');
+  for (const schemes of [['udp'], ['tcp', 'udp']] as const) {
+    test(`where ${schemes.join(' and ')} can be used`, { timeout: TEST_MS }, async (t) => {
+      await using overlay = await Overlay.create({ left: 'symmetric', right: 'symmetric', schemes });
+      const [left, right] = await Promise.all([
+        overlay.member({ place: 'left.host1', name: 'left' }),
+        overlay.member({ place: 'right.host1', name: 'right' }),
+      ]);
+      const pipe = await NumberedPipe.open(left, right, 'numbers');
+      pipe.start(LARGE_BYTES);
+      await pipe.arrived(pipe.sent + 100);
+      const before = await overlay.lab.counters('left');
+      await overlay.lab.shape('left', { mtuBytes: 576 });
+      const sent = pipe.sent;
+      const from = performance.now();
+      await pipe.arrived(sent + 100, GO_ON_MS);
+      t.diagnostic(`went on after ${(performance.now() - from).toFixed(0)} ms`);
+      // Not for a moment only.
+      await pipe.arrived(pipe.sent + 1_000, GO_ON_MS);
+      const { pipes } = await explained(left, right);
+      const via = pipes.find(({ name }) => name.includes('numbers'))?.path?.via;
+      const links = (await left.call('status')).links as { readonly peer: string; readonly address: string }[]; // documented in docs/cli.md
+      assert.match(links.find(({ peer }) => peer === via)?.address ?? '', /^udp:/);
+      await pipe.stop();
+      const { up } = await overlay.lab.counters('left');
+      assert.ok(up.tooLong > before.up.tooLong, 'nothing was too long');
+    });
+  }
 });
 
 async function changeAddress(lab: NetworkLab, from: string, to: string): Promise<void> {

@@ -6,15 +6,16 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-const PACKAGE = fileURLToPath(new URL('../../nodered-nodes', import.meta.url));
+const BUILD = fileURLToPath(new URL('../../nodered-nodes/build.ts', import.meta.url));
 
 /** Builds and packs the nodes as for the registry. Resolves to the tarball, in a new folder below the system's temporary one. */
 export async function packNodes(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'pipevine-pack-'));
-  await run(process.execPath, [join(PACKAGE, 'build.ts')]);
-  // The build is done; without scripts npm prints nothing else, and a node that is half written does not fail other tests.
-  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: PACKAGE });
-  const [file] = readdirSync(folder);
+  const built = join(folder, 'package');
+  await run(process.execPath, [BUILD, '--out', built]);
+  // The build is done, and a node that is half written does not fail other tests.
+  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: built });
+  const file = readdirSync(folder).find((name) => name.endsWith('.tgz'));
   if (file === undefined) throw new Error('npm pack made nothing');
   return join(folder, file);
 }

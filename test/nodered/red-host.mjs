@@ -21,9 +21,12 @@ RED.init(server, {
 });
 app.use('/', RED.httpAdmin);
 app.use('/flow', RED.httpNode);
+// As Node-RED's own starter does.
+const stop = () => RED.stop().then(() => process.exit(0));
 process.on('message', (message) => {
-  if (message === 'stop') RED.stop().then(() => process.exit(0));
+  if (message === 'stop') stop();
 });
+process.on('SIGTERM', stop);
 process.on('disconnect', () => process.exit(1));
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 await RED.start();

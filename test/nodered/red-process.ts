@@ -15,6 +15,8 @@ export interface RedProcess extends AsyncDisposable {
   deploy(flows: readonly object[], type?: 'full' | 'nodes' | 'flows'): Promise<void>;
   /** In good order. */
   stop(): Promise<void>;
+  /** As an operating system does. Resolves once it has ended. */
+  terminate(): Promise<void>;
   /** As a power cut would. */
   kill(): Promise<void>;
 }
@@ -77,6 +79,10 @@ export async function startRed(red: string, userDir: string, env: NodeJS.Process
       await answer(await fetch(`${url}/flows`, { method: 'POST', headers, body: JSON.stringify({ flows }) }));
     },
     stop,
+    terminate: async () => {
+      child.kill('SIGTERM');
+      await exited;
+    },
     kill: async () => {
       child.kill('SIGKILL');
       await exited;

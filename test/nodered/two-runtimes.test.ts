@@ -11,6 +11,8 @@ import { type RedProcess, startRed } from './red-process.ts';
 const MESSAGES = 10_000;
 /** How soon after its start a Node-RED is back. */
 const BACK_MS = 10_000;
+/** How soon the other side notices that one is gone: before what was sent could be given up as unacknowledged. */
+const NOTICED_MS = 12_000;
 const TICK_SECONDS = 0.25;
 const POLICIES = ['queue', 'error', 'drop'] as const;
 
@@ -146,10 +148,11 @@ describe('two Node-REDs, each with a peer of its own', () => {
     const goneMs = Date.now();
     const from = hereComms.debug.length;
     const isGone = (value: unknown) => tick(value).at > goneMs;
+    const isRefused = (value: unknown) => isGone(value) && tick(value).code === 'unreachable';
     await Promise.all([
-      hereComms.status('out-queue', (text) => /waiting/.test(text), 40_000),
-      hereComms.message('caught-error', isGone, { deadlineMs: 40_000, from }),
-      hereComms.status('out-drop', (text) => /dropped/.test(text), 40_000),
+      hereComms.status('out-queue', (text) => /waiting/.test(text), NOTICED_MS),
+      hereComms.message('caught-error', isRefused, { deadlineMs: NOTICED_MS, from }),
+      hereComms.status('out-drop', (text) => /dropped/.test(text), NOTICED_MS),
     ]);
     there = await start('there');
     const backMs = Date.now();

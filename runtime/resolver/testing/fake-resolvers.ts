@@ -9,9 +9,9 @@ import type { PeerId } from '../../id/peer-id.ts';
 import type { WaitOptions } from '../../pipe/pipe.ts';
 import type {
   GroupNeighbour,
-  GroupResolver,
   NeighbourEvents,
   PropagateOptions,
+  ReachingResolver,
   ResolverAnswer,
   ResolverContext,
   ResolverHandler,
@@ -90,7 +90,7 @@ export class FakeResolvers {
 }
 
 /** The resolver of one peer. What tests look at besides: `requests`, `distrusted`, `identity`, `credential`. */
-export class FakeResolver implements GroupResolver {
+export class FakeResolver implements ReachingResolver {
   readonly name: string;
   readonly identity: Identity;
   readonly localPeer: PeerId;
@@ -150,6 +150,11 @@ export class FakeResolver implements GroupResolver {
     const neighbour = this.#neighbours.get(peer);
     if (neighbour === undefined) throw new PipevineError('refused', 'It is left alone for a while.');
     return neighbour;
+  }
+
+  /** As `connect`: there are no relays here. */
+  reach(peer: PeerId, options?: WaitOptions): Promise<GroupNeighbour> {
+    return this.connect(peer, options);
   }
 
   subscribe(events: NeighbourEvents): { unsubscribe(): void } {
