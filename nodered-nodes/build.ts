@@ -63,7 +63,8 @@ try {
   if (existsSync(join(HOME, 'icons'))) cpSync(join(HOME, 'icons'), join(DIST, 'icons'), { recursive: true });
   await bundleEditor();
   if (resolve(HOME) !== OUT) {
-    for (const part of ['examples', 'README.md', 'LICENSE']) cpSync(join(HOME, part), join(STAGE, part), { recursive: true });
+    for (const part of ['examples', 'README.md', 'LICENSE'])
+      cpSync(join(HOME, part), join(STAGE, part), { recursive: true });
   }
   writeManifest(nodes);
   for (const part of readdirSync(STAGE)) replace(part);

@@ -95,7 +95,7 @@ describe('pipevine explain', () => {
       attempts: [
         { address: 'udp://10.0.0.9:1', outcome: 'timeout', message: 'nothing \u001b[2Jcame', atMs: 0, failures: 3 },
       ],
-      punch: { state: 'resting', reason: 'one NAT is symmetric', atMs: 0 },
+      punch: { state: 'resting', reason: 'one NAT is symmetric', atMs: 0, candidates: [] },
     };
     const { out } = await explain('attic');
     expect(out).toMatch(/pipe {5}log \(secure\), over relay "attic" \(\w{8}\)\n/);

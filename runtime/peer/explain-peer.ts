@@ -3,7 +3,8 @@ import type { GroupId } from '../id/group-id.ts';
 import type { PeerId } from '../id/peer-id.ts';
 import type { Link } from '../link/link.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
-import type { AddressSource, PathAddress, PathPipe, PathRelay, PathReport, PunchReport } from './path-report.ts';
+import type { PunchReport } from '../punch/punch-service.ts';
+import type { AddressSource, PathAddress, PathPipe, PathRelay, PathReport } from './path-report.ts';
 import { type PathFacts, pathSummary } from './path-summary.ts';
 
 /** What is known of the ways to peers, part by part. */

@@ -4,6 +4,7 @@ import type { PeerId } from '../id/peer-id.ts';
 import type { PipeKind } from '../pipe/pipe.ts';
 import type { PipePath } from '../pipe/pipe-path.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
+import type { PunchReport } from '../punch/punch-service.ts';
 import type { LinkStatus } from './peer.ts';
 
 /** A running pipe to the peer. */
@@ -33,14 +34,6 @@ export type AddressSource = 'local-network' | 'remembered' | 'rendezvous' | 'adv
 export interface PathAddress {
   readonly address: EndpointAddress;
   readonly source: AddressSource;
-}
-
-/** How hole punching towards the peer stands. `reason` is half a sentence, without an end. */
-export interface PunchReport {
-  readonly state: 'direct' | 'trying' | 'resting' | 'impossible';
-  readonly reason: string;
-  /** Wall time since when it is so, ms since 1970. */
-  readonly atMs: number;
 }
 
 /**
