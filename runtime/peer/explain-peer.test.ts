@@ -85,7 +85,7 @@ const CASES: readonly (readonly [what: string, world: World, state: PathState, t
     'a punched link, while one pipe has not moved yet',
     {
       links: [[OTHER, 'udp://203.0.113.9:4000', true]],
-      punch: { state: 'direct', reason: '', atMs: AT_MS },
+      punch: { state: 'direct', reason: '', atMs: AT_MS, candidates: [] },
       pipes: [
         { type: 'relayed', via: RELAY },
         { type: 'direct', via: OTHER },
