@@ -8,6 +8,8 @@ const PROCESS_TESTS = [
   'test/pipes/**/*.test.ts',
   'test/nodered/**/*.test.ts',
 ];
+/** Whole executables and packages: some minutes, and Debian packages that little else needs. `npm run test:boards`. */
+const BOARD_TESTS = ['test/boards/**/*.test.ts'];
 /** What test/run.ts leaves out on this machine, separated by commas. Exclusions of the command line do not reach projects. */
 const LEFT_OUT = (process.env.PIPEVINE_TEST_EXCLUDE ?? '').split(',').filter((pattern) => pattern !== '');
 const IGNORED = ['**/node_modules/**', '**/dist/**', ...LEFT_OUT];
@@ -23,7 +25,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...IGNORED, ...PROCESS_TESTS],
+          exclude: [...IGNORED, ...PROCESS_TESTS, ...BOARD_TESTS],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
@@ -39,6 +41,18 @@ export default defineConfig({
           hookTimeout: 120_000,
           fileParallelism: false,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'boards',
+          include: BOARD_TESTS,
+          exclude: IGNORED,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

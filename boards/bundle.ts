@@ -1,22 +1,31 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { BoardsError } from './boards-error.ts';
+import type { PeerProfile } from './profiles/board-profile.ts';
 
-const CLI = fileURLToPath(new URL('../cli', import.meta.url));
+const NO_SOURCES = 'this pipevine cannot bundle; run it in a clone, after `npm ci`';
+
+/** The folder of all packages. What is bundled has none: throws `environment`. */
+export function sourcesFolder(): string {
+  const here: string | undefined = import.meta.url;
+  if (here === undefined) throw new BoardsError('environment', NO_SOURCES);
+  return fileURLToPath(new URL('..', here));
+}
 
 export interface Bundle {
   /** Source in cli/. */
   readonly entry: string;
   readonly file: string;
+  readonly profile: PeerProfile;
   readonly maxBytes?: number;
 }
 
 export const BUNDLES: readonly Bundle[] = [
   // A larger file costs a small board start-up time and memory. The aim is 320 KiB, see bench/README.md; this is what it
   // may not grow beyond.
-  { entry: 'main-edge.ts', file: 'pipevine-edge.cjs', maxBytes: 528 * 1024 },
-  { entry: 'main.ts', file: 'pipevine.cjs' },
+  { entry: 'main-edge.ts', file: 'pipevine-edge.cjs', profile: 'edge', maxBytes: 528 * 1024 },
+  { entry: 'main.ts', file: 'pipevine.cjs', profile: 'gateway' },
 ];
 
 export interface BuiltBundle {
@@ -24,6 +33,8 @@ export interface BuiltBundle {
   readonly bytes: number;
   /** Bytes by package or top folder, the largest first. */
   readonly parts: readonly (readonly [name: string, bytes: number])[];
+  /** Files that went into it, relative to `sourcesFolder()`. */
+  readonly inputs: readonly string[];
 }
 
 /** Node parses the whole file before the first line runs; the check helps those that parse it, from Node 16 on. */
@@ -34,11 +45,14 @@ const NODE_CHECK =
  * Bundles one entry as minified CommonJS. `import()` becomes `require()`: Node's loader of ES modules costs 14 MB. A native
  * addon fails the build, as it would have to be built for each board.
  */
-export async function buildBundle(bundle: Bundle, folder: string): Promise<BuiltBundle> {
+export async function buildBundle(bundle: Omit<Bundle, 'profile'>, folder: string): Promise<BuiltBundle> {
   mkdirSync(folder, { recursive: true });
   const outfile = join(folder, bundle.file);
+  const sources = sourcesFolder();
+  const { build } = await loadBundler();
   const { metafile } = await build({
-    entryPoints: [join(CLI, bundle.entry)],
+    absWorkingDir: sources,
+    entryPoints: [join(sources, 'cli', bundle.entry)],
     outfile,
     bundle: true,
     minify: true,
@@ -49,6 +63,9 @@ export async function buildBundle(bundle: Bundle, folder: string): Promise<Built
     legalComments: 'none',
     banner: { js: `#!/usr/bin/env node\n${NODE_CHECK}` },
     loader: { '.node': 'empty' },
+    // The bundler is native. What is bundled does not bundle.
+    external: ['esbuild'],
+    logOverride: { 'empty-import-meta': 'silent' },
     define: { 'process.env.NODE_ENV': '"production"' },
     metafile: true,
     logLevel: 'warning',
@@ -56,14 +73,27 @@ export async function buildBundle(bundle: Bundle, folder: string): Promise<Built
   const addons = Object.keys(metafile.inputs).filter((input) => input.endsWith('.node'));
   if (addons.length > 0) throw new Error(`${bundle.file} would contain native addons: ${addons.join(', ')}`);
   const sizes = new Map<string, number>();
+  const inputs = new Set<string>();
   for (const output of Object.values(metafile.outputs)) {
     for (const [input, { bytesInOutput }] of Object.entries(output.inputs)) {
       const name = partOf(input);
-      if (bytesInOutput > 0) sizes.set(name, (sizes.get(name) ?? 0) + bytesInOutput);
+      if (bytesInOutput === 0) continue;
+      inputs.add(input);
+      sizes.set(name, (sizes.get(name) ?? 0) + bytesInOutput);
     }
   }
   const parts = [...sizes].sort((a, b) => b[1] - a[1]);
-  return { file: outfile, bytes: statSync(outfile).size, parts };
+  return { file: outfile, bytes: statSync(outfile).size, parts, inputs: [...inputs].sort() };
+}
+
+async function loadBundler(): Promise<typeof import('esbuild')> {
+  try {
+    return await import('esbuild');
+  } catch (error) {
+    throw new BoardsError('environment', NO_SOURCES, {
+      cause: error,
+    });
+  }
 }
 
 function partOf(input: string): string {

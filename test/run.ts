@@ -1,5 +1,5 @@
 /**
- * Runs all tests: `npm test`, or `npm test -- FILTER...` with any argument of vitest. Tests that need a Debian package are
+ * Runs all tests but those of `test:boards` and `test:netlab`: `npm test`, or `npm test -- FILTER...` with any argument of vitest. Tests that need a Debian package are
  * left out, visibly, where it is missing; in CI (CI=true) that is a failure. Then the simulator runs: each
  * command counts as one test. The last line is `N passed, N failed`.
  */
@@ -35,7 +35,18 @@ function missingPackages(): readonly string[] {
 function runVitest(excluded: readonly string[]): { outcome: Outcome; status: number } {
   const child = spawnSync(
     process.execPath,
-    [VITEST, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...process.argv.slice(2)],
+    [
+      VITEST,
+      'run',
+      '--project',
+      'unit',
+      '--project',
+      'processes',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+      ...process.argv.slice(2),
+    ],
     { cwd: ROOT, stdio: 'inherit', env: { ...ENVIRONMENT, PIPEVINE_TEST_EXCLUDE: excluded.join(',') } },
   );
   let text: string | undefined;

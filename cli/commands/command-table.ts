@@ -28,9 +28,12 @@ const KIND: LocalOption = {
 };
 
 const FAMILIES = new Map([
+  ['board', 'boards that Pipevine can be bundled for'],
   ['group', 'groups of peers: who is in them, and who may do what'],
+  ['keys', 'keys that sign releases, and those that are trusted'],
   ['mailbox', 'messages for members that are away'],
   ['pipe', 'messages between peers of a group, by name'],
+  ['service', 'Pipevine as the service of this machine'],
 ]);
 /** For a build without further commands. */
 const EDGE_ONLY = 'this build is for edge peers; the full pipevine has more commands';

@@ -1,6 +1,7 @@
 import type { Profile } from '../config/settings.ts';
 import { type Daemon, type Ready, startDaemon } from '../daemon/daemon.ts';
 import { Log } from '../daemon/log.ts';
+import { serviceNotify } from '../daemon/service-notify.ts';
 import { EXIT } from '../output/exit-code.ts';
 import type { CommandContext } from './command-context.ts';
 
@@ -29,7 +30,10 @@ export async function up(context: CommandContext): Promise<number> {
   const { link } = daemon.ready;
   const qr = link === null || output.json ? undefined : await context.drawQrCode?.(link);
   output.value(daemon.ready, () => readyText(daemon.ready, qr));
+  const notify = serviceNotify({ env, warn: (text) => log.warn(text) });
+  await notify.ready();
   await stopAsked(daemon, signal);
+  notify.close();
   log.info('stopping');
   await daemon.stop();
   return EXIT.done;

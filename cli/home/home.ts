@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { PipevineError } from '@pipevine/runtime';
@@ -10,9 +10,16 @@ export interface Home {
   readonly databaseFile: string;
 }
 
-/** By the XDG Base Directory Specification: $XDG_DATA_HOME/pipevine, or ~/.local/share/pipevine. */
+/** Of the systemd service. */
+const SERVICE_HOME = '/var/lib/pipevine';
+
+/**
+ * By the XDG Base Directory Specification: $XDG_DATA_HOME/pipevine, or ~/.local/share/pipevine. For root where there is a
+ * service, that of the service: `sudo pipevine status` is about it.
+ */
 export function defaultHome(env: Readonly<Record<string, string | undefined>>): string {
   const data = env.XDG_DATA_HOME;
+  if (data === undefined && process.getuid?.() === 0 && existsSync(SERVICE_HOME)) return SERVICE_HOME;
   return join(data?.startsWith('/') ? data : join(env.HOME ?? homedir(), '.local', 'share'), 'pipevine');
 }
 

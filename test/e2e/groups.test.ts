@@ -62,7 +62,7 @@ async function eventually(
   }
 }
 
-describe('revoking a member that is linked to another gateway only', () => {
+describe('revoking a member that another gateway has admitted', () => {
   const at = household('shed');
 
   it('cuts what is open to it, says why, and lets it in no more', async () => {
@@ -84,9 +84,6 @@ describe('revoking a member that is linked to another gateway only', () => {
 
     const members = ['group', 'members', 'home of cellar'];
     await eventually(machines, 'cellar', members, ({ name }) => name === 'thief');
-    const linked = JSON.parse((await machines.run('cellar', 'status', '--json')).stdout);
-    const thief = JSON.parse((await machines.run('thief', 'status', '--json')).stdout);
-    expect(linked.links.map(({ peer }: { peer: string }) => peer)).not.toContain(thief.peer);
 
     const revoked = await machines.run('cellar', 'group', 'revoke', 'thief', '--group', 'home of cellar', '--yes');
     expect(revoked).toMatchObject({ code: 0, stderr: '' });
