@@ -24,6 +24,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
+          // Nothing of ours keeps state in a module, so that files can share those that are loaded.
+          isolate: false,
           include: ['**/*.test.ts'],
           exclude: [...IGNORED, ...PROCESS_TESTS, ...BOARD_TESTS],
           testTimeout: 60_000,

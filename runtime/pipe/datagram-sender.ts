@@ -140,6 +140,8 @@ export class DatagramSender implements FrameSender {
     const now = this.#clock.monotonicMs();
     this.#armedMs = now;
     this.#wasLate = false;
+    // The other side may have got more over the path before this one.
+    this.#next = Math.max(this.#next, this.#buffer.first);
     let newest: Flight | undefined;
     const arrived: Flight[] = [];
     let largest = this.#largestAcknowledged;

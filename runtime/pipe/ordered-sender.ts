@@ -100,6 +100,7 @@ export class OrderedSender implements FrameSender {
   }
 
   acknowledged(): void {
+    this.#skipTo(this.#buffer.first);
     const window = this.#window;
     if (window === undefined) return;
     const releasedCost = this.#buffer.totalCost - this.#buffer.keptCost;
@@ -113,6 +114,13 @@ export class OrderedSender implements FrameSender {
 
   stop(): void {
     this.#enter(undefined);
+  }
+
+  /** The other side has got these over the path before this one. */
+  #skipTo(sequence: number): void {
+    if (sequence <= this.#next) return;
+    this.#next = sequence;
+    this.#started = false;
   }
 
   #enter(window: BulkWindow | undefined): void {

@@ -23,6 +23,7 @@ export class Outbox {
   #carrier: FrameCarrier | undefined;
   #window: BulkWindow | undefined;
   #sender: FrameSender | undefined;
+  /** The other side may have frames before this one: what their numbers mean does not change any more. */
   #sentTo = 0;
 
   constructor(init: OutboxInit) {
@@ -102,7 +103,7 @@ export class Outbox {
     }
     this.#buffer.release(next);
     this.#credit.limit = Math.max(this.#credit.limit, limit);
-    this.#sentTo = next;
+    if (!this.fits(next, carrier.maxPayloadBytes)) this.#sentTo = next;
     if (carrier.maxPayloadBytes < this.#maxFrameBytes) this.#buffer.resplit(carrier.maxPayloadBytes);
     this.#maxFrameBytes = carrier.maxPayloadBytes;
     this.#carrier = carrier;
@@ -134,8 +135,9 @@ export class Outbox {
     const sender = this.#sender;
     if (sender === undefined) return;
     const last = acknowledgement.ranges.at(-1)?.[1] ?? acknowledgement.next - 1;
-    if (last >= sender.sentTo) {
-      throw new PipevineError('protocol', `Frame ${last} was acknowledged; only ${sender.sentTo} were sent.`);
+    const sentTo = Math.max(this.#sentTo, sender.sentTo);
+    if (last >= sentTo) {
+      throw new PipevineError('protocol', `Frame ${last} was acknowledged; only ${sentTo} were sent.`);
     }
     this.#buffer.release(acknowledgement.next);
     if (limit > this.#credit.limit) this.#credit.limit = limit;
