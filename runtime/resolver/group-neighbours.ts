@@ -11,6 +11,7 @@ import type { Random } from '../platform/random.ts';
 import type { GroupNeighbour, NeighbourEvents } from './resolver.ts';
 import { encodeRequest } from './resolver-codec.ts';
 import {
+  CLOSE_TIMEOUT_MS,
   LINK_GRACE_MS,
   MAX_NEIGHBOUR_RETRY_MS,
   MAX_RESTING,
@@ -191,9 +192,10 @@ export class GroupNeighbours {
     await Promise.all(
       neighbours.map((neighbour) => {
         neighbour.retry?.cancel();
-        const pipe = neighbour.open?.pipe;
+        // One that was killed acknowledges nothing any more.
+        const closing = neighbour.open?.pipe.close({ timeoutMs: CLOSE_TIMEOUT_MS });
         this.#lost(neighbour);
-        return pipe?.close();
+        return closing;
       }),
     );
   }

@@ -48,6 +48,8 @@ export const MESSAGES_PER_SECOND = 100;
 
 /** Members asked in a group at a time; a rendezvous has more. */
 export const MAX_NEIGHBOURS = 256;
+/** How long the pipes to neighbours may take to close when the group is closed, ms. */
+export const CLOSE_TIMEOUT_MS = 1_000;
 /** Pause before a neighbour is asked again that would not answer, ms: doubled each time up to the largest, jittered. */
 export const NEIGHBOUR_RETRY_MS = 500;
 export const MAX_NEIGHBOUR_RETRY_MS = 30_000;
