@@ -8,7 +8,8 @@ export function rendezvousText(status: JsonValue | undefined): string | undefine
   if (typeof status !== 'object' || status === null) return undefined;
   const { serving, lease, clients, peerview } = status as Params; // as rendezvousReport makes it
   const others = listOf(peerview).length;
-  if (serving === true) return `serving, ${clients} ${clients === 1 ? 'lease' : 'leases'} granted, ${others} rendezvous in the ring`;
+  if (serving === true)
+    return `serving, ${clients} ${clients === 1 ? 'lease' : 'leases'} granted, ${others} rendezvous in the ring`;
   if (typeof lease !== 'object' || lease === null) return `no lease, ${others} rendezvous known`;
   const { rendezvous, remainingMs } = lease as Params; // as above
   return `lease at ${shortId(rendezvous)} for ${humanDuration(Number(remainingMs))}, ${others} rendezvous known`;
