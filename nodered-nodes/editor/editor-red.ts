@@ -1,3 +1,5 @@
+import type { ListedAffordance, ListedThing } from '../admin/list-things.ts';
+
 /** The editor's global object, for the editor scripts: types alone. */
 export type { EditorRED } from 'node-red';
 
@@ -27,7 +29,20 @@ export interface PipevineEditor {
     toSuggestion: (item: T) => Suggestion,
     options?: PickOptions,
   ): void;
+  /** `#node-input-thing`: a thing by its title, or by its id where two have the same. */
+  pickThing(): void;
+  /** What the thing of `#node-input-thing` has to offer. */
+  pickAffordance(field: string, of: (thing: ListedThing) => readonly ListedAffordance[]): void;
+  /** `#node-input-target`: a member of the group. */
+  pickMember(): void;
+  /** `#node-input-pipe`: what others listen under, of one kind. */
+  pickPipe(kind: string): void;
+  /** A typedInput; the first of its types is the default. */
+  typed(field: string, types: TypedInput): void;
 }
+
+/** Types that an input takes: `value` any, and `bytes` a buffer besides; `text` and `json` what their name says, or an expression. */
+export type TypedInput = 'value' | 'bytes' | 'text' | 'json';
 
 export interface Suggestion {
   readonly value: string;

@@ -1,4 +1,7 @@
-import type { EditorRED, PickOptions, PipevineEditor, Suggestion } from './editor-red.ts';
+import type { ListedPeer } from '../admin/list-peers.ts';
+import type { ListedPipe } from '../admin/list-pipes.ts';
+import type { ListedAffordance, ListedThing } from '../admin/list-things.ts';
+import type { EditorRED, PickOptions, PipevineEditor, Suggestion, TypedInput } from './editor-red.ts';
 import { addSidebar } from './sidebar.ts';
 import type { SidebarRED } from './sidebar-red.ts';
 
@@ -15,10 +18,18 @@ type List = 'things' | 'peers' | 'pipes';
 /** An answer is asked for again after this time, ms, or when the button is pressed. */
 const FRESH_MS = 5_000;
 const VALUE_TYPES = ['msg', 'flow', 'global', 'env', 'jsonata'];
+const TYPED_INPUTS: Readonly<Record<TypedInput, readonly string[]>> = {
+  value: ['msg', 'flow', 'global', 'str', 'num', 'bool', 'json', 'env', 'jsonata'],
+  bytes: ['msg', 'flow', 'global', 'str', 'num', 'bool', 'json', 'bin', 'env', 'jsonata'],
+  text: ['str', ...VALUE_TYPES],
+  json: ['json', ...VALUE_TYPES],
+};
 
 const answers = new Map<string, { readonly atMs: number; readonly items: Promise<unknown[]> }>();
 
 const text = (key: string) => RED._(`@pipevine/node-red/pipevine-peer:picker.${key}`);
+/** The first 8 of the 52 characters. */
+const shortId = (id: string) => id.slice(-52, -44);
 // The widgets are there; their types are not.
 const widgets = (input: JQuery) => input as unknown as Widgets;
 
@@ -112,6 +123,51 @@ const pipevine: PipevineEditor = {
     const name = { value: 'str', label: text('name'), icon: 'red/images/typedInput/az.svg', autoComplete: search };
     widgets(input).typedInput({ default: 'str', typeField: $(typeField), types: [name, ...VALUE_TYPES] });
     told = around(input, list, options);
+  },
+  pickThing: () =>
+    pipevine.typedPick<ListedThing & { readonly isUnique: boolean }>(
+      '#node-input-thing',
+      '#node-input-thingType',
+      'things',
+      ({ id, title, connector, availability, isUnique }) => ({
+        value: isUnique ? title : id,
+        label: title,
+        detail: [isUnique ? '' : id.slice(-12), connector, availability].filter((part) => part !== '').join(' '),
+      }),
+      {
+        expand: (thing: ListedThing, _index: number, all: ListedThing[]) => [
+          { ...thing, isUnique: all.filter(({ title }) => title === thing.title).length === 1 },
+        ],
+      },
+    ),
+  pickAffordance: (field, of) => {
+    const chosen = () => String($('#node-input-thing').val() ?? '');
+    pipevine.typedPick<ListedAffordance>(
+      `#node-input-${field}`,
+      `#node-input-${field}Type`,
+      'things',
+      ({ name, title, type }) => ({ value: name, label: name, detail: title || type }),
+      { filter: ({ id, title }: ListedThing) => chosen() === id || chosen() === title, expand: of },
+    );
+  },
+  pickMember: () =>
+    pipevine.typedPick<ListedPeer>('#node-input-target', '#node-input-targetType', 'peers', ({ id, name }) => ({
+      value: id,
+      label: name || id,
+      detail: shortId(id),
+    })),
+  pickPipe: (kind) =>
+    pipevine.typedPick<ListedPipe>(
+      '#node-input-pipe',
+      '#node-input-pipeType',
+      'pipes',
+      ({ name, peer }) => ({ value: name, label: name, detail: shortId(peer) }),
+      { query: () => ({ kind }) },
+    ),
+  typed: (field, types) => {
+    const [first] = TYPED_INPUTS[types];
+    const typeField = $(`#node-input-${field}Type`);
+    widgets($(`#node-input-${field}`)).typedInput({ default: first, typeField, types: [...TYPED_INPUTS[types]] });
   },
 };
 

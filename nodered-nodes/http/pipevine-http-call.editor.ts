@@ -1,5 +1,3 @@
-import type { ListedPeer } from '../admin/list-peers.ts';
-import type { ListedPipe } from '../admin/list-pipes.ts';
 import type { EditorRED, PipevineEditor } from '../editor/editor-red.ts';
 
 declare const RED: EditorRED;
@@ -41,38 +39,12 @@ RED.nodes.registerType('pipevine-http-call', {
     return this.name ? 'node_label_italic' : '';
   },
   oneditprepare() {
-    pipevine.typedPick<ListedPipe>(
-      '#node-input-pipe',
-      '#node-input-pipeType',
-      'pipes',
-      ({ name, peer }) => ({ value: name, label: name, detail: peer.slice(-52, -44) }),
-      { query: () => ({ kind: 'secure' }) },
-    );
-    pipevine.typedPick<ListedPeer>('#node-input-target', '#node-input-targetType', 'peers', ({ id, name }) => ({
-      value: id,
-      label: name || id,
-      detail: id.slice(-52, -44),
-    }));
-    $('#node-input-path').typedInput({
-      default: 'str',
-      typeField: $('#node-input-pathType'),
-      types: ['str', 'msg', 'flow', 'global', 'env', 'jsonata'],
-    });
-    $('#node-input-headers').typedInput({
-      default: 'json',
-      typeField: $('#node-input-headersType'),
-      types: ['json', 'msg', 'flow', 'global', 'env', 'jsonata'],
-    });
-    $('#node-input-query').typedInput({
-      default: 'json',
-      typeField: $('#node-input-queryType'),
-      types: ['json', 'msg', 'flow', 'global', 'env', 'jsonata'],
-    });
-    $('#node-input-payload').typedInput({
-      default: 'msg',
-      typeField: $('#node-input-payloadType'),
-      types: ['msg', 'flow', 'global', 'str', 'num', 'bool', 'json', 'bin', 'env', 'jsonata'],
-    });
+    pipevine.pickPipe('secure');
+    pipevine.pickMember();
+    pipevine.typed('path', 'text');
+    pipevine.typed('headers', 'json');
+    pipevine.typed('query', 'json');
+    pipevine.typed('payload', 'bytes');
     const method = $('#node-input-method');
     const show = () => $('.pipevine-http-call-body').toggle(method.val() !== 'GET' && method.val() !== 'HEAD');
     method.on('change', show);

@@ -3,18 +3,14 @@ import { defineNode } from '../node/define-node.ts';
 import { decodeBody } from '../node/message-body.ts';
 import type { NodeAPI } from '../node/red.ts';
 import { seconds } from '../node/seconds.ts';
-import { inputText, inputValue } from '../node/values.ts';
+import { inputText, inputValue, messageText } from '../node/values.ts';
+import { memberNow } from '../peer/member-now.ts';
+import { type WantedPipe, type WantedPipeConfig, wantedPipe } from '../pipes/wanted-pipe.ts';
 import { HttpPipeAgent } from './http-pipe-agent.ts';
 import { MAX_ANSWER_BYTES, sendHttp } from './http-request.ts';
 import { bodyFrom, headersFrom, methodFrom, pathFrom } from './request-parts.ts';
 
-export interface HttpCallConfig {
-  /** Empty: `msg.pipe`. */
-  readonly pipe: string;
-  readonly pipeType?: string;
-  /** Id or name of a peer; empty: `msg.peer`, else the only one that listens. */
-  readonly target?: string;
-  readonly targetType?: string;
+export interface HttpCallConfig extends WantedPipeConfig {
   /** `use`: `msg.method`. */
   readonly method?: string;
   /** Empty: `msg.url`. */
@@ -56,11 +52,11 @@ export default function pipevineHttpCall(RED: NodeAPI): void {
         for (const agent of agents.values()) agent.destroy();
         agents.clear();
       };
-      const agentFor = (group: PeerGroup, name: string, target: string | undefined) => {
+      const agentFor = (group: PeerGroup, wanted: WantedPipe) => {
         if (of !== group) forget();
         of = group;
-        const key = JSON.stringify([name, target]);
-        const agent = agents.get(key) ?? new HttpPipeAgent(group, { name, peer: target });
+        const key = JSON.stringify([wanted.name, wanted.peer]);
+        const agent = agents.get(key) ?? new HttpPipeAgent(group, wanted);
         agents.delete(key);
         agents.set(key, agent);
         // One that is in use finishes; it only keeps no connection.
@@ -73,17 +69,9 @@ export default function pipevineHttpCall(RED: NodeAPI): void {
         onMessage: async (msg, send, signal) => {
           const value = (given: string | undefined, type: string | undefined) =>
             given === undefined || given === '' ? undefined : inputValue(context, given, type, msg);
-          const name =
-            (await inputText(context, config.pipe ?? '', config.pipeType, msg, 'The name of a pipe')) ?? text(msg.pipe);
-          if (name === undefined) {
-            throw new PipevineError(
-              'invalid-argument',
-              'The name of the pipe is missing, in the node and in msg.pipe.',
-            );
-          }
-          const target = await inputText(context, config.target ?? '', config.targetType, msg, 'A peer');
-          const path =
-            (await inputText(context, config.path ?? '', config.pathType, msg, 'A path')) ?? text(msg.url) ?? '/';
+          const wanted = await wantedPipe(context, msg);
+          const given = await inputText(context, config.path ?? '', config.pathType, msg, 'A path');
+          const path = given ?? messageText(msg.url) ?? '/';
           const method = methodFrom(config.method === 'use' ? msg.method : config.method || 'GET');
           const { body, type } = WITHOUT_BODY.has(method)
             ? { body: undefined, type: undefined }
@@ -94,13 +82,11 @@ export default function pipevineHttpCall(RED: NodeAPI): void {
             await value(config.headers, config.headersType ?? 'json'),
           );
           const query = await value(config.query, config.queryType ?? 'json');
-          const group = peer?.session.group;
-          if (group === undefined) throw new PipevineError('unreachable', 'This peer is in no group now.');
-          const agent = agentFor(group, name, target ?? text(msg.peer));
+          const agent = agentFor(memberNow(peer).group, wanted);
           const request = { method, path: pathFrom(path, query), headers, body };
           const answer = await sendHttp(agent, request, { signal, timeoutMs });
           const payload = decodeBody(answer.body, answer.body.length === 0 ? 'text' : ret, MAX_ANSWER_BYTES);
-          send(Object.assign(msg, { payload, statusCode: answer.status, headers: answer.headers, pipe: name }));
+          send(Object.assign(msg, { payload, statusCode: answer.status, headers: answer.headers, pipe: wanted.name }));
         },
         onClose: async () => forget(),
       };
@@ -114,5 +100,3 @@ function returnFormat(given: string | undefined): 'text' | 'json' | 'buffer' {
   if (given === 'text' || given === 'json' || given === 'buffer') return given;
   throw new PipevineError('invalid-argument', `An answer is returned as text, json or buffer, not "${given}".`);
 }
-
-const text = (value: unknown) => (typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined);

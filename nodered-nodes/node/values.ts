@@ -64,3 +64,8 @@ export async function inputText(
   if (typeof found === 'number') return String(found);
   throw new PipevineError('invalid-argument', `${what} is a text, not a value of type ${typeof found}.`);
 }
+
+/** A property of a message that may be such a text; anything else counts as absent. */
+export function messageText(value: unknown): string | undefined {
+  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
+}

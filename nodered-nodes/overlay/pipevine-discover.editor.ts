@@ -1,4 +1,3 @@
-import type { ListedPeer } from '../admin/list-peers.ts';
 import type { EditorRED, PipevineEditor } from '../editor/editor-red.ts';
 
 declare const RED: EditorRED;
@@ -41,21 +40,9 @@ RED.nodes.registerType('pipevine-discover', {
     return this.name ? 'node_label_italic' : '';
   },
   oneditprepare() {
-    $('#node-input-filter').typedInput({
-      default: 'str',
-      typeField: $('#node-input-filterType'),
-      types: ['str', 'msg', 'flow', 'global', 'env', 'jsonata'],
-    });
-    $('#node-input-attributes').typedInput({
-      default: 'json',
-      typeField: $('#node-input-attributesType'),
-      types: ['json', 'msg', 'flow', 'global', 'env', 'jsonata'],
-    });
-    pipevine.typedPick<ListedPeer>('#node-input-target', '#node-input-targetType', 'peers', ({ id, name }) => ({
-      value: id,
-      label: name || id,
-      detail: id.slice(-52, -44),
-    }));
+    pipevine.typed('filter', 'text');
+    pipevine.typed('attributes', 'json');
+    pipevine.pickMember();
     const mode = $('#node-input-mode');
     const show = () => $('.pipevine-discover-snapshot').toggle(mode.val() === 'snapshot');
     mode.on('change', show);

@@ -1,7 +1,8 @@
-import { type AdvertisementQuery, type PeerGroup, PipevineError } from '@pipevine/runtime';
+import type { AdvertisementQuery, PeerGroup } from '@pipevine/runtime';
 import { defineNode } from '../node/define-node.ts';
 import type { NodeAPI } from '../node/red.ts';
 import { seconds } from '../node/seconds.ts';
+import { memberNow } from '../peer/member-now.ts';
 import { type DiscoverFilterConfig, discoverFilter } from './discover-filter.ts';
 import { foundAdvertisement } from './found-advertisement.ts';
 
@@ -28,15 +29,10 @@ export default function pipevineDiscover(RED: NodeAPI): void {
     const limit = Math.ceil(seconds(config.limit, DEFAULT_LIMIT, MAX_LIMIT));
     const timeoutMs = seconds(config.timeout, DEFAULT_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS) * 1_000;
     const withBody = config.body === true;
-    const groupNow = () => {
-      const group = peer?.session.group;
-      if (group === undefined) throw new PipevineError('unreachable', 'This peer is in no group now.');
-      return group;
-    };
     if (config.mode !== 'changes') {
       return {
         onMessage: async (msg, send, signal) => {
-          const group = groupNow();
+          const { group } = memberNow(peer);
           const query = await discoverFilter(context, config, msg, group, signal);
           const found = [];
           for await (const one of group.discover({ ...query, limit }, { timeoutMs, signal })) {
@@ -69,7 +65,7 @@ export default function pipevineDiscover(RED: NodeAPI): void {
     };
     return {
       onMessage: async (msg, _send, signal) => {
-        asked = await discoverFilter(context, config, msg, groupNow(), signal);
+        asked = await discoverFilter(context, config, msg, memberNow(peer).group, signal);
         restart();
       },
       whileMember: async (group, signal) => {

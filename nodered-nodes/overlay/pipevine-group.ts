@@ -1,6 +1,7 @@
 import { type Peer, type PeerGroup, PipevineError } from '@pipevine/runtime';
 import { defineNode } from '../node/define-node.ts';
 import type { NodeAPI } from '../node/red.ts';
+import { memberNow } from '../peer/member-now.ts';
 import { isoTime } from './found-advertisement.ts';
 import { joinLink } from './join-link.ts';
 import { membershipChanges } from './membership-changes.ts';
@@ -43,11 +44,7 @@ export default function pipevineGroup(RED: NodeAPI): void {
     }
     return {
       onMessage: async (msg, send) => {
-        const self = peer?.session.peer;
-        const group = peer?.session.group;
-        if (self === undefined || group === undefined) {
-          throw new PipevineError('unreachable', 'This peer is in no group now.');
-        }
+        const { peer: self, group } = memberNow(peer);
         switch (operation(config.operation || msg.operation || 'members')) {
           case 'members':
             send(Object.assign(msg, { payload: await memberReport(group), topic: group.name }));

@@ -1,4 +1,3 @@
-import type { ListedPeer } from '../admin/list-peers.ts';
 import type { EditorRED, PipevineEditor } from '../editor/editor-red.ts';
 
 declare const RED: EditorRED;
@@ -28,10 +27,6 @@ RED.nodes.registerType('pipevine-peer-info', {
     return this.name ? 'node_label_italic' : '';
   },
   oneditprepare() {
-    pipevine.typedPick<ListedPeer>('#node-input-target', '#node-input-targetType', 'peers', ({ id, name }) => ({
-      value: id,
-      label: name || id,
-      detail: id.slice(-52, -44),
-    }));
+    pipevine.pickMember();
   },
 });

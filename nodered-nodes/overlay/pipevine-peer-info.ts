@@ -1,9 +1,10 @@
-import { type Peer, type PeerGroup, type PeerId, PipevineError } from '@pipevine/runtime';
+import type { Peer, PeerGroup, PeerId } from '@pipevine/runtime';
 import { defineNode } from '../node/define-node.ts';
 import { memberNamed } from '../node/member-named.ts';
 import type { NodeAPI } from '../node/red.ts';
 import { seconds } from '../node/seconds.ts';
-import { inputText } from '../node/values.ts';
+import { inputText, messageText } from '../node/values.ts';
+import { memberNow } from '../peer/member-now.ts';
 
 export interface PeerInfoConfig {
   /** Id or name of a member; empty: `msg.peer`, else this peer itself. */
@@ -23,12 +24,8 @@ export default function pipevinePeerInfo(RED: NodeAPI): void {
     return {
       onMessage: async (msg, send, signal) => {
         const given = await inputText(context, config.target ?? '', config.targetType, msg, 'A peer');
-        const wanted = given ?? (typeof msg.peer === 'string' && msg.peer.trim() !== '' ? msg.peer.trim() : undefined);
-        const self = peer?.session.peer;
-        const group = peer?.session.group;
-        if (self === undefined || group === undefined) {
-          throw new PipevineError('unreachable', 'This peer is in no group now.');
-        }
+        const wanted = given ?? messageText(msg.peer);
+        const { peer: self, group } = memberNow(peer);
         const id = wanted === undefined ? self.id : await memberNamed(group, wanted, { signal });
         const payload = id === self.id ? ownInfo(self) : await infoOf(group, id, { signal, timeoutMs });
         send(Object.assign(msg, { payload, peer: id, topic: payload.name }));

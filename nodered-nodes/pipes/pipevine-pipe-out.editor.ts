@@ -1,4 +1,3 @@
-import type { ListedPeer } from '../admin/list-peers.ts';
 import type { ListedPipe } from '../admin/list-pipes.ts';
 import type { EditorRED, PipevineEditor } from '../editor/editor-red.ts';
 
@@ -40,15 +39,7 @@ RED.nodes.registerType('pipevine-pipe-out', {
       label: name,
       detail: kind,
     }));
-    pipevine.typedPick<ListedPeer>('#node-input-target', '#node-input-targetType', 'peers', ({ id, name }) => ({
-      value: id,
-      label: name || id,
-      detail: id.slice(-52, -44),
-    }));
-    $('#node-input-payload').typedInput({
-      default: 'msg',
-      typeField: $('#node-input-payloadType'),
-      types: ['msg', 'flow', 'global', 'str', 'num', 'bool', 'json', 'bin', 'env', 'jsonata'],
-    });
+    pipevine.pickMember();
+    pipevine.typed('payload', 'bytes');
   },
 });

@@ -4,18 +4,13 @@ import { InTurn } from '../node/in-turn.ts';
 import { bodyFormat, encodeBody } from '../node/message-body.ts';
 import { isUndelivered, pipevineFailure } from '../node/pipevine-failure.ts';
 import type { NodeAPI } from '../node/red.ts';
-import { inputText, inputValue } from '../node/values.ts';
-import type { OverlaySession } from '../peer/overlay-session.ts';
+import { inputValue } from '../node/values.ts';
+import { memberNow } from '../peer/member-now.ts';
 import { flowPipeKind } from './flow-pipe-kind.ts';
 import { OpenPipes } from './open-pipes.ts';
+import { type WantedPipeConfig, wantedPipe } from './wanted-pipe.ts';
 
-export interface PipeOutConfig {
-  /** Empty: `msg.pipe`. */
-  readonly pipe: string;
-  readonly pipeType?: string;
-  /** Id or name of a peer; empty: `msg.peer`, else the only one that listens. */
-  readonly target?: string;
-  readonly targetType?: string;
+export interface PipeOutConfig extends WantedPipeConfig {
   readonly payload?: string;
   readonly payloadType?: string;
   readonly kind?: string;
@@ -36,11 +31,8 @@ export default function pipevinePipeOut(RED: NodeAPI): void {
       // Expressions may take their time; the order of the messages is that in which they came.
       const turns = new InTurn();
       let open: { readonly group: PeerGroup; readonly pipes: OpenPipes } | undefined;
-      const pipesOf = (session: OverlaySession | undefined) => {
-        const { group, peer: member } = session ?? {};
-        if (group === undefined || member === undefined) {
-          throw new PipevineError('unreachable', 'This peer is in no group now.');
-        }
+      const pipesNow = () => {
+        const { group, peer: member } = memberNow(peer);
         if (open?.group === group) return open.pipes;
         void open?.pipes.close();
         open = { group, pipes: new OpenPipes({ group, peer: member, onBack: context.retry }) };
@@ -51,18 +43,10 @@ export default function pipevinePipeOut(RED: NodeAPI): void {
         onMessage: async (msg, _send, signal) => {
           let sent: Promise<void> | undefined;
           await turns.run(async () => {
-            const given = await inputText(context, config.pipe, config.pipeType, msg, 'The name of a pipe');
-            const pipe = given ?? text(msg.pipe);
-            if (pipe === undefined) {
-              throw new PipevineError(
-                'invalid-argument',
-                'The name of the pipe is missing, in the node and in msg.pipe.',
-              );
-            }
-            const target = await inputText(context, config.target ?? '', config.targetType, msg, 'A peer');
+            const { name, peer: to } = await wantedPipe(context, msg);
             const payload = await inputValue(context, config.payload ?? 'payload', config.payloadType ?? 'msg', msg);
             const body = encodeBody(payload, format);
-            sent = pipesOf(peer?.session).send({ pipe, kind, peer: target ?? text(msg.peer) }, body, signal);
+            sent = pipesNow().send({ pipe: name, kind, peer: to }, body, signal);
             sent.catch(() => {});
           });
           try {
@@ -87,5 +71,3 @@ function whatNow(error: PipevineError, policy: 'drop' | 'error' | 'queue' | unde
   if (error.code !== 'closed' && error.code !== 'timeout' && error.code !== 'aborted') return error;
   return new PipevineError('unreachable', error.message, { cause: error });
 }
-
-const text = (value: unknown) => (typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined);

@@ -1,5 +1,3 @@
-import type { ListedPeer } from '../admin/list-peers.ts';
-import type { ListedPipe } from '../admin/list-pipes.ts';
 import type { EditorRED, PipevineEditor } from '../editor/editor-red.ts';
 
 declare const RED: EditorRED;
@@ -35,22 +33,8 @@ RED.nodes.registerType('pipevine-request', {
     return this.name ? 'node_label_italic' : '';
   },
   oneditprepare() {
-    pipevine.typedPick<ListedPipe>(
-      '#node-input-pipe',
-      '#node-input-pipeType',
-      'pipes',
-      ({ name, peer }) => ({ value: name, label: name, detail: peer.slice(-52, -44) }),
-      { query: () => ({ kind: 'request' }) },
-    );
-    pipevine.typedPick<ListedPeer>('#node-input-target', '#node-input-targetType', 'peers', ({ id, name }) => ({
-      value: id,
-      label: name || id,
-      detail: id.slice(-52, -44),
-    }));
-    $('#node-input-payload').typedInput({
-      default: 'msg',
-      typeField: $('#node-input-payloadType'),
-      types: ['msg', 'flow', 'global', 'str', 'num', 'bool', 'json', 'bin', 'env', 'jsonata'],
-    });
+    pipevine.pickPipe('request');
+    pipevine.pickMember();
+    pipevine.typed('payload', 'bytes');
   },
 });

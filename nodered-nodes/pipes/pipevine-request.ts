@@ -1,19 +1,15 @@
-import { type PeerGroup, PipevineError } from '@pipevine/runtime';
+import type { PeerGroup } from '@pipevine/runtime';
 import { defineNode } from '../node/define-node.ts';
 import { bodyFormat, decodeBody, encodeBody } from '../node/message-body.ts';
 import { deliveredFailure } from '../node/pipevine-failure.ts';
 import type { NodeAPI } from '../node/red.ts';
 import { seconds } from '../node/seconds.ts';
-import { inputText, inputValue } from '../node/values.ts';
+import { inputValue } from '../node/values.ts';
+import { memberNow } from '../peer/member-now.ts';
 import { RequestPipes } from './request-pipes.ts';
+import { type WantedPipeConfig, wantedPipe } from './wanted-pipe.ts';
 
-export interface RequestConfig {
-  /** Empty: `msg.pipe`. */
-  readonly pipe: string;
-  readonly pipeType?: string;
-  /** Id or name of a peer; empty: `msg.peer`, else the only one that serves. */
-  readonly target?: string;
-  readonly targetType?: string;
+export interface RequestConfig extends WantedPipeConfig {
   readonly payload?: string;
   readonly payloadType?: string;
   /** How the request is written. */
@@ -48,29 +44,16 @@ export default function pipevineRequest(RED: NodeAPI): void {
 
       return {
         onMessage: async (msg, send, signal) => {
-          const name =
-            (await inputText(context, config.pipe ?? '', config.pipeType, msg, 'The name of a pipe')) ?? text(msg.pipe);
-          if (name === undefined) {
-            throw new PipevineError(
-              'invalid-argument',
-              'The name of the pipe is missing, in the node and in msg.pipe.',
-            );
-          }
-          const target = await inputText(context, config.target ?? '', config.targetType, msg, 'A peer');
+          const wanted = await wantedPipe(context, msg);
           const payload = await inputValue(context, config.payload ?? 'payload', config.payloadType ?? 'msg', msg);
           const body = encodeBody(payload, format);
-          const group = peer?.session.group;
-          if (group === undefined) throw new PipevineError('unreachable', 'This peer is in no group now.');
-          const reply = await pipesOf(group).request({ name, peer: target ?? text(msg.peer) }, body, {
-            signal,
-            timeoutMs,
-          });
+          const reply = await pipesOf(memberNow(peer).group).request(wanted, body, { signal, timeoutMs });
           try {
             msg.payload = decodeBody(reply.bytes, replyFormat);
           } catch (error) {
             throw deliveredFailure(error);
           }
-          send(Object.assign(msg, { pipe: name, peer: reply.peer }));
+          send(Object.assign(msg, { pipe: wanted.name, peer: reply.peer }));
         },
         onClose: async () => open?.pipes.close(),
       };
@@ -78,5 +61,3 @@ export default function pipevineRequest(RED: NodeAPI): void {
     { delivers: true, inWork: IN_WORK },
   );
 }
-
-const text = (value: unknown) => (typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined);

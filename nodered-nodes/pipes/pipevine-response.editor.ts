@@ -1,6 +1,7 @@
-import type { EditorRED } from '../editor/editor-red.ts';
+import type { EditorRED, PipevineEditor } from '../editor/editor-red.ts';
 
 declare const RED: EditorRED;
+declare const pipevine: PipevineEditor;
 
 RED.nodes.registerType('pipevine-response', {
   category: 'pipevine',
@@ -26,10 +27,6 @@ RED.nodes.registerType('pipevine-response', {
     return this.name ? 'node_label_italic' : '';
   },
   oneditprepare() {
-    $('#node-input-payload').typedInput({
-      default: 'msg',
-      typeField: $('#node-input-payloadType'),
-      types: ['msg', 'flow', 'global', 'str', 'num', 'bool', 'json', 'bin', 'env', 'jsonata'],
-    });
+    pipevine.typed('payload', 'bytes');
   },
 });

@@ -1,4 +1,3 @@
-import type { ListedAffordance, ListedThing } from '../admin/list-things.ts';
 import type { EditorRED, PipevineEditor } from '../editor/editor-red.ts';
 
 declare const RED: EditorRED;
@@ -30,29 +29,7 @@ RED.nodes.registerType('pipevine-event', {
     return this.name ? 'node_label_italic' : '';
   },
   oneditprepare() {
-    const field = (name: string) => String($(`#node-input-${name}`).val() ?? '');
-    const isNamed = ({ id, title }: ListedThing) => field('thing') === id || field('thing') === title;
-    pipevine.typedPick<ListedThing & { readonly isUnique: boolean }>(
-      '#node-input-thing',
-      '#node-input-thingType',
-      'things',
-      ({ id, title, connector, availability, isUnique }) => ({
-        value: isUnique ? title : id,
-        label: title,
-        detail: [isUnique ? '' : id.slice(-12), connector, availability].filter((part) => part !== '').join(' '),
-      }),
-      {
-        expand: (thing: ListedThing, _index: number, all: ListedThing[]) => [
-          { ...thing, isUnique: all.filter(({ title }) => title === thing.title).length === 1 },
-        ],
-      },
-    );
-    pipevine.typedPick<ListedAffordance>(
-      '#node-input-event',
-      '#node-input-eventType',
-      'things',
-      ({ name, title, type }) => ({ value: name, label: name, detail: title || type }),
-      { filter: isNamed, expand: ({ events }: ListedThing) => events },
-    );
+    pipevine.pickThing();
+    pipevine.pickAffordance('event', ({ events }) => events);
   },
 });

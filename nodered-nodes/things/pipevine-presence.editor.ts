@@ -1,4 +1,3 @@
-import type { ListedThing } from '../admin/list-things.ts';
 import type { EditorRED, PipevineEditor } from '../editor/editor-red.ts';
 
 declare const RED: EditorRED;
@@ -33,21 +32,7 @@ RED.nodes.registerType('pipevine-presence', {
     return this.name ? 'node_label_italic' : '';
   },
   oneditprepare() {
-    pipevine.typedPick<ListedThing & { readonly isUnique: boolean }>(
-      '#node-input-thing',
-      '#node-input-thingType',
-      'things',
-      ({ id, title, connector, availability, isUnique }) => ({
-        value: isUnique ? title : id,
-        label: title,
-        detail: [isUnique ? '' : id.slice(-12), connector, availability].filter((part) => part !== '').join(' '),
-      }),
-      {
-        expand: (thing: ListedThing, _index: number, all: ListedThing[]) => [
-          { ...thing, isUnique: all.filter(({ title }) => title === thing.title).length === 1 },
-        ],
-      },
-    );
+    pipevine.pickThing();
     const scope = $('#node-input-scope');
     const show = () => {
       $('.pipevine-presence-one').toggle(scope.val() === 'one');

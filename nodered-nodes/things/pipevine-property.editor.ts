@@ -1,4 +1,3 @@
-import type { ListedAffordance, ListedThing } from '../admin/list-things.ts';
 import type { EditorRED, PipevineEditor } from '../editor/editor-red.ts';
 
 declare const RED: EditorRED;
@@ -43,39 +42,11 @@ RED.nodes.registerType('pipevine-property', {
   oneditprepare() {
     const mode = $('#node-input-mode');
     const onChange = $('#node-input-onChange');
-    const field = (name: string) => String($(`#node-input-${name}`).val() ?? '');
-    const isNamed = ({ id, title }: ListedThing) => field('thing') === id || field('thing') === title;
-    pipevine.typedPick<ListedThing & { readonly isUnique: boolean }>(
-      '#node-input-thing',
-      '#node-input-thingType',
-      'things',
-      ({ id, title, connector, availability, isUnique }) => ({
-        value: isUnique ? title : id,
-        label: title,
-        detail: [isUnique ? '' : id.slice(-12), connector, availability].filter((part) => part !== '').join(' '),
-      }),
-      {
-        expand: (thing: ListedThing, _index: number, all: ListedThing[]) => [
-          { ...thing, isUnique: all.filter(({ title }) => title === thing.title).length === 1 },
-        ],
-      },
+    pipevine.pickThing();
+    pipevine.pickAffordance('property', ({ properties }) =>
+      properties.filter(({ readOnly }) => mode.val() !== 'write' || !readOnly),
     );
-    pipevine.typedPick<ListedAffordance>(
-      '#node-input-property',
-      '#node-input-propertyType',
-      'things',
-      ({ name, title, type }) => ({ value: name, label: name, detail: title || type }),
-      {
-        filter: isNamed,
-        expand: ({ properties }: ListedThing) =>
-          properties.filter(({ readOnly }) => mode.val() !== 'write' || !readOnly),
-      },
-    );
-    $('#node-input-value').typedInput({
-      default: 'msg',
-      typeField: $('#node-input-valueType'),
-      types: ['msg', 'flow', 'global', 'str', 'num', 'bool', 'json', 'env', 'jsonata'],
-    });
+    pipevine.typed('value', 'value');
     const show = () => {
       for (const one of ['read', 'write', 'observe']) {
         if (mode.val() !== one) $(`.pipevine-property-${one}`).hide();
