@@ -16,8 +16,9 @@ import type { MailboxClient } from '../mailbox/mailbox-client.ts';
 import type { PipeService, WaitOptions } from '../pipe/pipe.ts';
 import type { RelaySource } from '../pipe/pipe-paths.ts';
 import type { Platform } from '../platform/platform.ts';
-import { KnownRelays } from '../relay/known-relays.ts';
+import { KnownRelays, RELAY_ATTRIBUTES } from '../relay/known-relays.ts';
 import { RelayClient } from '../relay/relay-client.ts';
+import { SEARCHED_RELAYS } from '../relay/relay-defaults.ts';
 import type { RelayServerInit } from '../relay/relay-server.ts';
 import type { GroupResolver } from '../resolver/resolver.ts';
 import { NeighbourAdvertiser } from '../router/neighbour-advertiser.ts';
@@ -96,6 +97,7 @@ export class GroupRelays {
       ...init,
       ...platform,
       knownRelays: () => this.#known.list(),
+      find: (signal) => this.#findRelays(signal),
       advertise: (relays) => this.#advertise(relays),
     });
     this.#known = new KnownRelays({ group, store, onRelay: (peer) => this.#client.hint(peer) });
@@ -152,6 +154,13 @@ export class GroupRelays {
     if (this.#closed) return;
     this.#mailbox?.relaysChanged();
     if (relays.length > 0) this.#route.publish(relays);
+  }
+
+  /** What comes reaches the store, where `KnownRelays` sees it. */
+  async #findRelays(signal: AbortSignal): Promise<void> {
+    const { discovery, group } = this.#init;
+    const query = { kind: 'peer', group, attributes: RELAY_ATTRIBUTES, limit: SEARCHED_RELAYS } as const;
+    for await (const _ of discovery.find(query, { signal, timeoutMs: FIND_TIMEOUT_MS }));
   }
 
   async #staticKeyOf(peer: PeerId, options: WaitOptions): Promise<Uint8Array> {

@@ -17,7 +17,7 @@ import { newPasswordBytes } from '../membership/password-bytes.ts';
 import type { HostedPeers, Pipes } from '../pipe/pipes.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { EndpointAddress } from '../platform/transport.ts';
-import { RELAY_ROLE } from '../relay/known-relays.ts';
+import { RELAY_ATTRIBUTES, RELAY_ROLE } from '../relay/known-relays.ts';
 import type { ResolverService } from '../resolver/resolver-service.ts';
 import type { GroupServices } from './group-services.ts';
 import type { HostedPeerSources } from './hosted-peers.ts';
@@ -364,7 +364,7 @@ export class OverlayPeer implements Peer {
     });
     const known = store.get({ group, kind: 'peer', publisher: this.id, key: '' });
     if (known !== undefined && known.name === this.name && equalBytes(known.body, body)) return;
-    const attributes = profile === '' ? {} : { role: profile };
+    const attributes = { ...(profile && { role: profile }), ...(services?.relaying && RELAY_ATTRIBUTES) };
     await store.publish(this.identity, { kind: 'peer', group, name: this.name, attributes, body });
   }
 

@@ -8,6 +8,8 @@ import { MAX_KNOWN_RELAYS } from './relay-defaults.ts';
 
 /** The role that a peer's advertisement names while it relays. A hint: its credential decides. */
 export const RELAY_ROLE = 'relay';
+/** The attributes of its advertisement, by which it can be searched for. A hint, too. */
+export const RELAY_ATTRIBUTES = { relay: 'yes' } as const;
 
 export interface KnownRelaysInit {
   readonly group: GroupId;

@@ -7,12 +7,15 @@ import type { Random } from '../platform/random.ts';
 import type { GroupResolver } from '../resolver/resolver.ts';
 import { WANTED_LEASES } from './relay-defaults.ts';
 import { RelayLease } from './relay-lease.ts';
+import { RelaySearch } from './relay-search.ts';
 
 export interface RelayClientInit {
   readonly resolver: Pick<GroupResolver, 'localPeer' | 'neighbours' | 'neighbour' | 'connect' | 'subscribe'>;
   readonly endpoint: Pick<Endpoint, 'want'>;
   /** Members that may relay, as they have advertised: asked when no neighbour will. */
   readonly knownRelays: () => readonly PeerId[];
+  /** Asks the group for members that relay, once; those that are found are hinted at. */
+  readonly find: (signal: AbortSignal) => Promise<void>;
   /** Tells the group at which relays this peer leases now; empty: at none. Called with each change. */
   readonly advertise: (relays: readonly PeerId[]) => void;
   readonly clock: Clock;
@@ -25,6 +28,7 @@ export interface RelayClientInit {
 export class RelayClient {
   readonly #init: RelayClientInit;
   readonly #leases: readonly RelayLease[];
+  readonly #search: RelaySearch;
   readonly #subscription: { unsubscribe(): void };
   readonly #wants = new Map<PeerId, { release(): void }>();
   #advertised = '';
@@ -32,6 +36,7 @@ export class RelayClient {
 
   constructor(init: RelayClientInit) {
     this.#init = init;
+    this.#search = new RelaySearch(init);
     const make = (): RelayLease =>
       new RelayLease({
         ...init,
@@ -52,6 +57,7 @@ export class RelayClient {
 
   start(): void {
     for (const lease of this.#leases) lease.start();
+    this.#search.look(true);
   }
 
   /** Relays at which a lease is held, in the order in which they should be tried. */
@@ -69,6 +75,7 @@ export class RelayClient {
     if (this.#closed) return;
     this.#closed = true;
     this.#subscription.unsubscribe();
+    this.#search.close();
     for (const lease of this.#leases) lease.stop();
     for (const { release } of this.#wants.values()) release();
     this.#wants.clear();
@@ -82,6 +89,7 @@ export class RelayClient {
 
   #changed(): void {
     const relays = this.relays();
+    this.#search.look(relays.length < this.#leases.length);
     for (const [peer, { release }] of [...this.#wants]) {
       if (relays.includes(peer)) continue;
       this.#wants.delete(peer);

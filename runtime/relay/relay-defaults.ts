@@ -104,5 +104,10 @@ export const ASKED_LEASE_MS = 600_000;
 export const WANTED_LEASES = 2;
 /** Renewal at the latest, ms. */
 export const RENEW_MS = 300_000;
+/** The group is asked for relays while leases are missing: after this, ms, then twice as late each time, to the longest pause. */
+export const SEARCH_MS = 2_000;
+export const MAX_SEARCH_MS = 600_000;
+/** Relays that one search looks for. */
+export const SEARCHED_RELAYS = 16;
 export const LEASE_DIAL_MS = 3_000;
 export const LEASE_ANSWER_MS = 2_000;

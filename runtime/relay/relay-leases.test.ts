@@ -38,7 +38,7 @@ class Net {
     return { resolver, server, ended, state };
   }
 
-  client(name: string, known: () => readonly PeerId[] = () => []) {
+  client(name: string, known: () => readonly PeerId[] = () => [], find = async () => {}) {
     const resolver = this.network.peer(name);
     const client = new RelayClient({
       resolver,
@@ -49,6 +49,7 @@ class Net {
         },
       },
       knownRelays: known,
+      find,
       advertise: (relays) => this.routes.set(resolver.localPeer, relays),
       clock: this.clock,
       random: seededRandom(name),
@@ -114,6 +115,32 @@ describe('a client of relays', () => {
     const a = net.client('a', () => [relay.resolver.localPeer]);
     await net.clock.runFor(1_000);
     expect(a.client.relays()).toEqual([relay.resolver.localPeer]);
+  });
+
+  test('asks the group while leases are missing, ever more rarely, and no more when there are enough', async () => {
+    const net = new Net();
+    const [r1, r2] = [net.relay('r1'), net.relay('r2')];
+    const asked: number[] = [];
+    const a = net.client('a', undefined, async () => {
+      asked.push(net.clock.monotonicMs());
+    });
+    await net.clock.runFor(3_600_000);
+    const pauses = asked.map((at, i) => at - (asked[i - 1] ?? 0));
+    expect(pauses[0]).toBeLessThanOrEqual(2_000);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(600_000);
+    expect(asked.length).toBeLessThan(25);
+    const before = asked.length;
+    net.link(a, r1);
+    await net.clock.runFor(4_000);
+    expect(asked.length).toBeGreaterThan(before);
+    net.link(a, r2);
+    await net.clock.runFor(1_000);
+    const enough = asked.length;
+    await net.clock.runFor(3_600_000);
+    expect(asked).toHaveLength(enough);
+    a.client.close();
+    await net.clock.runFor(3_600_000);
+    expect(asked).toHaveLength(enough);
   });
 
   test('renews before its lease runs out, for hours', async () => {

@@ -65,6 +65,19 @@ describe('peers that reach relays only', () => {
   });
 });
 
+describe('a member that leases at fewer relays than it wants', () => {
+  it('finds one that came to the group later', async () => {
+    const home = await Home.make('late relay');
+    const a = await home.edge('a', undefined, ['gateway']);
+    const leases = () => groupOf(a).relays().leases;
+    await home.clock.runUntil(() => leases().length === 1, MINUTE);
+    await home.clock.runFor(MINUTE);
+    const second = await home.administrator('second');
+    await home.clock.runUntil(() => leases().length === 2, 15 * MINUTE);
+    expect(leases()).toContain(second.peer.id);
+  });
+});
+
 describe('a message to a member that is away', () => {
   it('waits at a relay, and is taken once when the member is back', async () => {
     const { home, a, b } = await apart('mailbox');

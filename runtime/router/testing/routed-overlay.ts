@@ -142,6 +142,7 @@ export class RoutedOverlay {
       resolver,
       endpoint,
       knownRelays: () => [],
+      find: async () => {},
       advertise: publish(''),
       clock,
       random,
