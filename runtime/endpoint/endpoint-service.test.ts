@@ -85,6 +85,30 @@ describe('an endpoint', () => {
     },
   );
 
+  test.each(['mem', 'memd'] as const)(
+    'has a link that carries soon after a simultaneous dial (%s), whatever comes first',
+    async (scheme) => {
+      for (let seed = 0; seed < 60; seed++) {
+        const overlay = new Overlay(`dial ${seed}`, { jitterMs: 3 });
+        const a = await overlay.peer('a', { scheme });
+        const b = await overlay.peer('b', { scheme });
+        const dials = [codeOf(a.endpoint.connect(b.identity.id)), codeOf(b.endpoint.connect(a.identity.id))];
+        expect(await overlay.clock.run(Promise.all(dials))).toEqual(['none', 'none']);
+        const linkedMs = overlay.clock.monotonicMs();
+        let accepted = 0;
+        b.pipes.listen({ group: WORLD_GROUP, name: 'test', scope: 'own' }, () => accepted++);
+        const init = { peer: b.identity.id, group: WORLD_GROUP, name: 'test', kind: 'secure' } as const;
+        const pipe = await overlay.clock.run(a.pipes.connect(init));
+        await overlay.clock.run(pipe.send(numbered(0)));
+        await overlay.clock.run(pipe.flush());
+        expect(accepted).toBe(1);
+        expect(overlay.clock.monotonicMs() - linkedMs).toBeLessThan(1_000);
+        await overlay.clock.runFor(20_000);
+        expect(linkCounts(a, b)).toEqual([1, 1]);
+      }
+    },
+  );
+
   test('lets pipes of the link that lost go on over the one that won', async () => {
     for (let seed = 0; seed < 20; seed++) {
       const overlay = new Overlay(seed, { jitterMs: 3 });

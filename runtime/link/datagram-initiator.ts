@@ -69,7 +69,10 @@ class DatagramInitiator implements ConnectionHandler {
     });
     this.#id = random.bytes(PACKET_ID_BYTES);
     this.#message = this.#handshake.write();
-    this.#outcome = new HandshakeOutcome(init, () => this.#timer?.cancel());
+    const cleanUp = () => this.#timer?.cancel();
+    // Once all is said the responder may have a link already, and nothing would tell it of an abort: where both sides dial,
+    // and each takes the other's link for a reason to abort its own, neither would be left with one that works.
+    this.#outcome = new HandshakeOutcome(init, cleanUp, () => this.#phase.name !== 'finishing');
   }
 
   run(): Promise<SessionLink> {

@@ -9,16 +9,20 @@ export class HandshakeOutcome {
   readonly link: Promise<SessionLink>;
   readonly #init: LinkInit;
   readonly #timer: Timer;
-  readonly #onAbort = () => this.fail(new PipevineError('aborted', 'The handshake was aborted by its caller.'));
+  readonly #onAbort = () => {
+    if (this.#mayAbort()) this.fail(new PipevineError('aborted', 'The handshake was aborted by its caller.'));
+  };
   readonly #cleanUp: () => void;
+  readonly #mayAbort: () => boolean;
   #resolve: (link: SessionLink) => void = () => {};
   #reject: (error: PipevineError) => void = () => {};
   #settled = false;
 
-  /** `cleanUp` is called once, whatever the outcome. */
-  constructor(init: LinkInit, cleanUp: () => void) {
+  /** `cleanUp` is called once, whatever the outcome. `mayAbort` tells whether the caller's signal still counts; default: always. */
+  constructor(init: LinkInit, cleanUp: () => void, mayAbort: () => boolean = () => true) {
     this.#init = init;
     this.#cleanUp = cleanUp;
+    this.#mayAbort = mayAbort;
     this.link = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
