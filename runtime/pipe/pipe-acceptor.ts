@@ -129,9 +129,8 @@ export class PipeAcceptor {
       if (field.type !== 'link')
         throw new PipevineError('protocol', 'A pipe under the link has no session of its own.');
       const credential = verifyBinder(request, frame.credential);
-      const listener = this.#requireListener(request);
       if (existing !== undefined) return this.#rebindUntouched(request, existing);
-      this.#acceptUnderLink(request, listener, credential);
+      this.#acceptUnderLink(request, this.#requireListener(request), credential);
       return;
     }
     if (field.type !== 'new') throw new PipevineError('protocol', 'A pipe with a session of its own must begin one.');
@@ -201,7 +200,10 @@ export class PipeAcceptor {
     this.#announce(listener, pipe);
   }
 
-  /** The binder has not heard our BOUND: its link went down. Nothing has passed, so it binds the same pipe as a new one. */
+  /**
+   * The binder has not heard our BOUND: its link went down. Nothing has passed, so it binds the same pipe as a new one;
+   * who listened may want no more by now.
+   */
   #rebindUntouched(request: Request, pipe: PipeEnd): void {
     const { source, identity, access } = request;
     if (pipe.remotePeer !== source || pipe.session !== undefined || !pipe.isUntouched) {
