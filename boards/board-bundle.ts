@@ -4,8 +4,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { BoardsError } from './boards-error.ts';
-import { BUNDLES, buildBundle, sourcesFolder } from './bundle.ts';
+import { buildBundle, bundleFor, sourcesFolder } from './bundle.ts';
 import { commandList } from './debian/command-list.ts';
 import { debianPackage } from './debian/debian-package.ts';
 import { MAINTAINER_SCRIPTS } from './debian/maintainer-scripts.ts';
@@ -72,9 +71,7 @@ export async function bundleBoard(init: BoardBundleInit): Promise<BoardBundle> {
   const work = await mkdtemp(join(tmpdir(), 'pipevine-bundle-'));
   try {
     onStep('bundling the program');
-    const bundle = BUNDLES.find((each) => each.profile === profile);
-    if (bundle === undefined) throw new BoardsError('usage', `there is no bundle for the profile "${profile}"`);
-    const built = await buildBundle(bundle, work);
+    const built = await buildBundle(bundleFor(profile), work);
     const bundleText = await readFile(built.file);
     const commands = await commandList(built.file);
     const packages = bundledPackages(built.inputs, sourcesFolder());

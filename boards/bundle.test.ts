@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BUNDLES, type BuiltBundle, buildBundle } from './bundle.ts';
+import { BUNDLES, type BuiltBundle, buildBundle, bundleFor } from './bundle.ts';
 
 const run = promisify(execFile);
 let folder: string;
@@ -37,9 +37,18 @@ describe.each(BUNDLES)('$file', (bundle) => {
   });
 });
 
-it('keeps the proxy host, its MQTT and QR codes out of the edge', async () => {
-  const edge = BUNDLES.find((bundle) => bundle.maxBytes !== undefined);
-  const { parts } = await buildBundle(edge ?? { entry: '', file: '' }, folder);
-  const names = parts.map(([name]) => name).filter((name) => /proxy-host|mqtt|aedes|uqr/.test(name));
-  expect(names).toEqual([]);
+it.each(BUNDLES.filter(({ profile }) => profile !== 'gateway'))(
+  'keeps the proxy host, its MQTT and QR codes out of $file',
+  async (bundle) => {
+    const { parts } = await buildBundle(bundle, folder);
+    const names = parts.map(([name]) => name).filter((name) => /proxy-host|mqtt|aedes|uqr/.test(name));
+    expect(names).toEqual([]);
+  },
+);
+
+it('gives boards what can show them, whatever their profile', async () => {
+  for (const profile of ['edge', 'gateway'] as const) {
+    const { inputs } = await buildBundle(bundleFor(profile), folder);
+    expect(inputs).toContain('cli/daemon/board-thing.ts');
+  }
 });

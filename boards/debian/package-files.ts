@@ -1,5 +1,7 @@
 import { gzipSync } from 'node:zlib';
+import { firstBootUnits } from '../first-boot/first-boot-units.ts';
 import type { BoardProfile, PeerProfile } from '../profiles/board-profile.ts';
+import { POWER_UNITS } from '../service/power-units.ts';
 import { CONFIG_FILE, CONFIG_TEMPLATE } from '../service/service-paths.ts';
 import { DEVICES, OWN_GROUPS, systemdUnit } from '../service/systemd-unit.ts';
 import type { ListedCommand } from './command-list.ts';
@@ -49,6 +51,10 @@ export function packageFiles(init: PackageFilesInit): readonly TarEntry[] {
         ...(isBundled ? {} : { nodeFlags: board.nodeFlags }),
       }),
     ),
+    ...Object.entries(firstBootUnits('/usr/bin/pipevine')).map(([name, text]) =>
+      file(`usr/lib/systemd/system/${name}`, text),
+    ),
+    ...Object.entries(POWER_UNITS).map(([name, text]) => file(`usr/lib/systemd/system/${name}`, text)),
     file('usr/lib/sysusers.d/pipevine.conf', SYSUSERS_HEAD + groups.map((group) => `g ${group} -\n`).join('')),
     ...(groups.length === 0 ? [] : [file('usr/lib/udev/rules.d/60-pipevine.rules', UDEV_RULES)]),
     file(CONFIG_FILE.slice(1), CONFIG_TEMPLATE),
@@ -65,11 +71,12 @@ export function packageFiles(init: PackageFilesInit): readonly TarEntry[] {
 
 const SYSUSERS_HEAD = '# Groups that may use the devices of the board, where the system does not have them yet.\n';
 
-/** The groups that may use pins and buses, as on Raspberry Pi OS. */
+/** The groups that may use pins, buses, LEDs and PWM, as on Raspberry Pi OS. A channel of PWM comes as a change of its chip. */
 const UDEV_RULES = `SUBSYSTEM=="gpio", KERNEL=="gpiochip[0-9]*", GROUP="gpio", MODE="0660"
 SUBSYSTEM=="i2c-dev", GROUP="i2c", MODE="0660"
 SUBSYSTEM=="spidev", GROUP="spi", MODE="0660"
 SUBSYSTEM=="leds", ACTION=="add", RUN+="/bin/chgrp -f gpio /sys%p/brightness /sys%p/trigger", RUN+="/bin/chmod -f g+w /sys%p/brightness /sys%p/trigger"
+SUBSYSTEM=="pwm", RUN+="/bin/sh -c 'cd /sys%p && for file in export pwm*/period pwm*/duty_cycle pwm*/enable; do chgrp -f gpio $$file; chmod -f g+w $$file; done'"
 `;
 
 /** Node's makers build it with these on purpose, and keep them current. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -95,9 +95,8 @@ it('takes its files away, and data only when asked to', async () => {
   mkdirSync(join(root, 'var/lib/pipevine'), { recursive: true });
   await install();
   await uninstallService(host, { isRoot: true, purge: false });
-  expect(
-    ['etc/systemd/system/pipevine.service', 'usr/local/lib/pipevine'].some((path) => existsSync(join(root, path))),
-  ).toBe(false);
+  expect(readdirSync(join(root, 'etc/systemd/system'))).toEqual([]);
+  expect(existsSync(join(root, 'usr/local/lib/pipevine'))).toBe(false);
   expect(existsSync(join(root, 'var/lib/pipevine')) && existsSync(join(root, 'etc/pipevine/pipevine.yaml'))).toBe(true);
   await install();
   await uninstallService(host, { isRoot: true, purge: true });
@@ -125,6 +124,18 @@ it('reads what systemd says of the service', async () => {
       'MainPID=0\nNRestarts=0\nMemoryCurrent=[not set]\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\nActiveEnterTimestamp=\n',
   });
   expect(await serviceStatus(host)).toMatchObject({ isInstalled: false, pid: null, memoryBytes: null, since: null });
+});
+
+it('brings the units that carry out what the service asks for without rights', async () => {
+  await install();
+  expect(read('etc/systemd/system/pipevine.service')).toMatch(/^Wants=.* pipevine-power\.path$/m);
+  const [, folder] =
+    /^Environment=PIPEVINE_POWER_REQUESTS=(.+)$/m.exec(read('etc/systemd/system/pipevine.service')) ?? [];
+  expect(read('etc/systemd/system/pipevine-power.path').match(/(?<=^PathExists=).+$/gm)).toEqual([
+    `${folder}/poweroff`,
+    `${folder}/reboot`,
+  ]);
+  expect(existsSync(join(root, 'etc/systemd/system/pipevine-power.service'))).toBe(true);
 });
 
 it('opens only the devices of the board', () => {

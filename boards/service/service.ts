@@ -3,6 +3,7 @@ import { chmod, copyFile, mkdir, rename, rm, rmdir, writeFile } from 'node:fs/pr
 import { dirname, join } from 'node:path';
 import { BoardsError } from '../boards-error.ts';
 import { boardProfile, type PeerProfile } from '../profiles/board-profile.ts';
+import { POWER_UNITS } from './power-units.ts';
 import type { ServiceHost } from './service-host.ts';
 import { CONFIG_FILE, CONFIG_TEMPLATE } from './service-paths.ts';
 import { systemdUnit } from './systemd-unit.ts';
@@ -10,7 +11,8 @@ import { systemdUnit } from './systemd-unit.ts';
 export { type ServiceHost, serviceHost } from './service-host.ts';
 
 const UNIT = 'pipevine.service';
-const UNIT_FILE = `/etc/systemd/system/${UNIT}`;
+const UNIT_FOLDER = '/etc/systemd/system';
+const UNIT_FILE = `${UNIT_FOLDER}/${UNIT}`;
 const PACKAGED_UNIT_FILE = `/usr/lib/systemd/system/${UNIT}`;
 /** The service sees no home folder, so what it runs stands here. */
 const PROGRAM_FOLDER = '/usr/local/lib/pipevine';
@@ -65,6 +67,7 @@ export async function installService(host: ServiceHost, init: InstallInit): Prom
       ...(bundle !== undefined && { nodeFlags: board.nodeFlags }),
     }),
   );
+  for (const [name, text] of Object.entries(POWER_UNITS)) await writeFile(at(`${UNIT_FOLDER}/${name}`), text);
   await mkdir(dirname(at(CONFIG_FILE)), { recursive: true });
   if (!existsSync(at(CONFIG_FILE))) await writeFile(at(CONFIG_FILE), CONFIG_TEMPLATE);
   await mustRun(host, 'systemctl', ['daemon-reload']);
@@ -86,7 +89,7 @@ export async function uninstallService(host: ServiceHost, init: { isRoot: boolea
     );
   }
   await host.run('systemctl', ['disable', '--now', UNIT]);
-  await rm(at(UNIT_FILE), { force: true });
+  for (const name of [UNIT, ...Object.keys(POWER_UNITS)]) await rm(at(`${UNIT_FOLDER}/${name}`), { force: true });
   await rm(at(PROGRAM_FOLDER), { recursive: true, force: true });
   if (init.purge) {
     for (const folder of [...DATA_FOLDERS, dirname(CONFIG_FILE)])

@@ -1,4 +1,5 @@
 import type { BoardProfile, DeviceKind, PeerProfile } from '../profiles/board-profile.ts';
+import { POWER_PATH_UNIT, POWER_REQUESTS } from './power-units.ts';
 
 export interface UnitInit {
   readonly board: BoardProfile;
@@ -19,7 +20,7 @@ export const DEVICES: Readonly<
   i2c: { allow: ['char-i2c rw'], groups: ['i2c'] },
   spi: { allow: ['char-spi rw'], groups: ['spi'] },
   serial: { allow: ['char-ttyAMA rw', 'char-ttyS rw', 'char-ttyUSB rw', 'char-ttyACM rw'], groups: ['dialout'] },
-  camera: { allow: ['char-video4linux rw', 'char-media rw'], groups: ['video'] },
+  camera: { allow: ['char-video4linux rw', 'char-media rw', 'char-dma_heap rw'], groups: ['video'] },
   leds: { allow: [], groups: ['gpio'] },
   pwm: { allow: [], groups: ['gpio'] },
 };
@@ -29,7 +30,8 @@ export const OWN_GROUPS: readonly string[] = ['gpio', 'i2c', 'spi'];
 
 /**
  * The systemd unit of a peer: systemd.exec(5), systemd.service(5), systemd.resource-control(5). V8 makes machine code while it
- * runs, so MemoryDenyWriteExecute= cannot be set. LEDs and PWM are files of /sys, which stays writable for them alone.
+ * runs, so MemoryDenyWriteExecute= cannot be set. Of /sys, which all may read, the devices stay writable where LEDs or PWM are driven
+ * there; everything else of the kernel is read-only.
  */
 export function systemdUnit({ board, profile, command, nodeFlags = [], groups: present }: UnitInit): string {
   const { highMiB, maxMiB } = board.memory[profile];
@@ -40,7 +42,7 @@ export function systemdUnit({ board, profile, command, nodeFlags = [], groups: p
   return `[Unit]
 Description=Pipevine peer (${profile})
 Documentation=man:pipevine(1)
-Wants=network-online.target
+Wants=network-online.target ${POWER_PATH_UNIT}
 After=network-online.target time-sync.target
 StartLimitIntervalSec=0
 
@@ -49,6 +51,7 @@ Type=notify
 NotifyAccess=all
 ExecStart=${command.map(quoted).join(' ')}
 Environment=PIPEVINE_HOME=/var/lib/pipevine
+Environment=PIPEVINE_POWER_REQUESTS=${POWER_REQUESTS}
 Environment=MALLOC_ARENA_MAX=1
 ${nodeFlags.length === 0 ? '' : `Environment="NODE_OPTIONS=${nodeFlags.join(' ')}"\n`}EnvironmentFile=-/etc/pipevine/pipevine.env
 TimeoutStartSec=90s
@@ -67,6 +70,8 @@ DynamicUser=yes
 User=pipevine
 StateDirectory=pipevine
 StateDirectoryMode=0700
+RuntimeDirectory=pipevine
+RuntimeDirectoryMode=0700
 ConfigurationDirectory=pipevine
 ConfigurationDirectoryMode=0755
 ${groups.length === 0 ? '' : `SupplementaryGroups=${groups.join(' ')}\n`}UMask=0077
@@ -75,7 +80,7 @@ CapabilityBoundingSet=
 AmbientCapabilities=
 NoNewPrivileges=yes
 ProtectSystem=strict
-${writesSys ? 'ReadWritePaths=-/sys/class/leds -/sys/class/pwm -/sys/devices\n' : ''}ProtectHome=yes
+${writesSys ? 'ReadWritePaths=-/sys/devices\n' : ''}ProtectHome=yes
 PrivateTmp=yes
 PrivateMounts=yes
 ProtectClock=yes
@@ -83,7 +88,8 @@ ProtectControlGroups=yes
 ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
-${writesSys ? '' : 'ProtectKernelTunables=yes\n'}ProtectProc=invisible
+ProtectKernelTunables=yes
+ProtectProc=invisible
 RemoveIPC=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
 RestrictNamespaces=yes

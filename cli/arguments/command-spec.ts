@@ -23,6 +23,8 @@ export const isOn = (local: Arguments['local'], key: string): boolean => local[k
 export interface CommandSpec {
   /** One word, or two: that of a family and its own. */
   readonly name: string;
+  /** Of one command of a family: what the family is about. */
+  readonly family?: string;
   /** Names of the arguments; one in brackets may be left out. */
   readonly parameters: readonly string[];
   readonly description: string;

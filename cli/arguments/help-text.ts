@@ -55,7 +55,8 @@ function commandHelp({ name, parameters, description, settings, options }: Comma
     ...(own.length > 0 ? ['', 'Options:', indented(own)] : []),
     '',
     'Options of every command:',
-    indented(settingRows(GENERAL_SETTINGS)),
+    // One that means something of its own here is shown above.
+    indented(settingRows(GENERAL_SETTINGS.filter((key) => !options.some((option) => option.key === key)))),
   ].join('\n');
 }
 

@@ -1,4 +1,6 @@
 import type { CommandSpec } from '../arguments/command-spec.ts';
+import { FLASH_COMMAND } from './flash-command.ts';
+import { IMAGE_COMMAND } from './image-command.ts';
 
 const loadBoard = () => import('./board.ts');
 const loadKeys = () => import('./keys.ts');
@@ -19,6 +21,8 @@ export const BOARD_COMMANDS: readonly CommandSpec[] = [
     ],
     run: async (context, { local }) => (await loadBoard()).bundle(context, local),
   },
+  IMAGE_COMMAND,
+  FLASH_COMMAND,
   {
     name: 'verify',
     parameters: ['FILE'],
@@ -31,6 +35,7 @@ export const BOARD_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'board list',
+    family: 'boards that Pipevine can be bundled for',
     parameters: [],
     description: 'boards that Pipevine can be bundled for',
     settings: [],
@@ -47,6 +52,7 @@ export const BOARD_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'keys list',
+    family: 'keys that sign releases, and those that are trusted',
     parameters: [],
     description: 'the own signing key, and keys whose releases are trusted',
     settings: [],
@@ -79,6 +85,7 @@ export const BOARD_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'service install',
+    family: 'Pipevine as the service of this machine',
     parameters: [],
     description: 'run this pipevine as a service of systemd from now on; as root',
     settings: ['profile'],

@@ -27,15 +27,7 @@ const KIND: LocalOption = {
   description: `of the pipe: ${NAMED_PIPE_KINDS.join(', ')}`,
 };
 
-const FAMILIES = new Map([
-  ['board', 'boards that Pipevine can be bundled for'],
-  ['group', 'groups of peers: who is in them, and who may do what'],
-  ['keys', 'keys that sign releases, and those that are trusted'],
-  ['mailbox', 'messages for members that are away'],
-  ['pipe', 'messages between peers of a group, by name'],
-  ['service', 'Pipevine as the service of this machine'],
-]);
-/** For a build without further commands. */
+/** For a build without the commands of those who run groups. */
 const EDGE_ONLY = 'this build is for edge peers; the full pipevine has more commands';
 
 /** All commands of a build, `moreCommands` among them, in the order of the help. */
@@ -44,10 +36,12 @@ export function commandTable(moreCommands?: readonly CommandSpec[]): CommandTabl
   const members = all.filter(({ name }) => name.includes(' ')).sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
     commands: [...all.filter(({ name }) => !name.includes(' ')), ...members],
-    families: new Map([...FAMILIES].filter(([family]) => members.some(({ name }) => name.startsWith(`${family} `)))),
-    lacking: moreCommands === undefined ? EDGE_ONLY : undefined,
+    families: new Map(members.flatMap(({ name, family }) => (family === undefined ? [] : [[familyOf(name), family]]))),
+    lacking: all.some(({ name }) => name === 'invite') ? undefined : EDGE_ONLY,
   };
 }
+
+const familyOf = (name: string) => name.slice(0, name.indexOf(' '));
 
 /** What every peer can do. Each loads its part only when it is run: `pipevine read` needs no overlay, just a socket. */
 const COMMANDS: readonly CommandSpec[] = [
@@ -176,6 +170,7 @@ const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'group list',
+    family: 'groups of peers: who is in them, and who may do what',
     parameters: [],
     description: 'the own groups, and applications that wait',
     settings: ['seed'],
@@ -216,6 +211,7 @@ const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'pipe listen',
+    family: 'messages between peers of a group, by name',
     parameters: ['NAME'],
     description: 'print the messages that come under a name, until Ctrl-C; of kind request, answer from standard input',
     settings: [],

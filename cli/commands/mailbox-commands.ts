@@ -8,6 +8,7 @@ const load = () => import('./mailbox.ts');
 export const MAILBOX_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'mailbox send',
+    family: 'messages for members that are away',
     parameters: ['PEER', '[TEXT]'],
     description: 'leave a message for a member, which may be away; without TEXT all of standard input',
     settings: [],

@@ -28,7 +28,9 @@ export async function up(context: CommandContext): Promise<number> {
     ...(moreCommands === undefined ? {} : { moreCommands }),
   });
   const { link } = daemon.ready;
-  const qr = link === null || output.json ? undefined : await context.drawQrCode?.(link);
+  // A journal or a file has no use for one.
+  const isShown = link !== null && !output.json && process.stdout.isTTY === true;
+  const qr = isShown ? await context.drawQrCode?.(link) : undefined;
   output.value(daemon.ready, () => readyText(daemon.ready, qr));
   const notify = serviceNotify({ env, warn: (text) => log.warn(text) });
   await notify.ready();

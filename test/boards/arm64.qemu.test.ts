@@ -2,10 +2,11 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import mqtt, { type MqttClient } from 'mqtt';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type BoardBundle, boardProfile, bundleBoard } from '../../boards/index.ts';
+import { type BoardBundle, boardProfile } from '../../boards/index.ts';
 import { showLamp } from '../e2e/hall-lamp.ts';
-import { freePort, PipevineProcess, temporaryFolder } from '../e2e/pipevine-process.ts';
+import { freePort, PipevineProcess, pipevine, temporaryFolder } from '../e2e/pipevine-process.ts';
 import { BoardExecutable, type BoardProcess } from './board-process.ts';
+import { sharedBundle } from './shared-bundle.ts';
 
 /** Emulated, a command takes seconds. */
 const STEP_TIMEOUT_MS = 180_000;
@@ -22,7 +23,7 @@ const pathOf = (kind: string) => made.files.find((file) => file.kind === kind)?.
 
 beforeAll(async () => {
   folder = await temporaryFolder();
-  made = await bundleBoard({ board: boardProfile('rpi-zero-2w'), folder: join(folder.path, 'out') });
+  made = await sharedBundle({ board: boardProfile('rpi-zero-2w') });
   board = new BoardExecutable('arm64', pathOf('executable'), { PIPEVINE_MULTICAST: 'false' });
   home = ['--home', join(folder.path, 'board')];
 }, 600_000);
@@ -48,7 +49,7 @@ it(
 );
 
 it(
-  'joins a gateway of another machine over TCP, discovers a thing and reads it',
+  'joins a gateway of another machine over TCP, discovers a thing and reads it; its board is read from there',
   async () => {
     const [tcp, broker] = [await freePort(), await freePort()];
     gateway = new PipevineProcess(
@@ -69,7 +70,17 @@ it(
     const seed = ['--seed', `tcp://127.0.0.1:${tcp}`];
     const joined = await board.run(['join', code, ...home, ...seed, '--timeout', '60']);
     expect(joined).toMatchObject({ code: 0 });
-    peer = board.start(['up', ...home, ...seed, '--listen', 'tcp://127.0.0.1:0', '--json']);
+    peer = board.start([
+      'up',
+      '--board',
+      '--name',
+      'cellar',
+      ...home,
+      ...seed,
+      '--listen',
+      'tcp://127.0.0.1:0',
+      '--json',
+    ]);
     await peer.event('ready', 60_000);
     let found = await board.run(['things', ...home, '--json', '--timeout', '60']);
     for (const deadline = Date.now() + 60_000; !found.stdout.includes('Hall lamp') && Date.now() < deadline; ) {
@@ -78,6 +89,8 @@ it(
     expect(found.stdout).toContain('Hall lamp');
     const read = await board.run(['read', 'Hall lamp', 'temperature', ...home, '--timeout', '60']);
     expect(read).toMatchObject({ code: 0, stdout: '21.5\n' });
+    const uptime = await pipevine(['read', 'cellar', 'uptime', '--home', join(folder.path, 'gateway')]);
+    expect(uptime).toMatchObject({ code: 0, stdout: expect.stringMatching(/^[\d.]+\n$/) });
     expect(await peer.end('SIGTERM')).toBe(0);
   },
   STEP_TIMEOUT_MS * 2,

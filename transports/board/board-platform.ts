@@ -1,4 +1,5 @@
 import type { Clock } from '@pipevine/runtime';
+import type { PowerAction } from './board-config.ts';
 
 /** Room on the file system of a path. */
 export interface DiskSpace {
@@ -74,10 +75,17 @@ export interface SerialPorts {
   open(settings: SerialSettings): Promise<SerialPort>;
 }
 
+/** Whoever shuts the board down, or starts it anew. */
+export interface BoardPower {
+  /** Resolves when it is under way. Rejects with `unsupported`, `permission-denied`, `unreachable`, `timeout`. */
+  ask(action: PowerAction): Promise<void>;
+}
+
 /** All that a board is seen and moved through. */
 export interface BoardPlatform {
   readonly files: BoardFiles;
   readonly commands: BoardCommands;
   readonly serialPorts: SerialPorts;
+  readonly power: BoardPower;
   readonly clock: Clock;
 }

@@ -1,9 +1,11 @@
 import type { Clock } from '@pipevine/runtime';
 import { PipevineError } from '@pipevine/runtime';
+import type { PowerAction } from '../board-config.ts';
 import type {
   BoardCommands,
   BoardFiles,
   BoardPlatform,
+  BoardPower,
   RunningCommand,
   SerialPort,
   SerialPorts,
@@ -63,6 +65,7 @@ export class MadeUpBoard implements BoardPlatform {
   /** What the kernel does after a write. */
   onWrite: (path: string, text: string) => void = () => undefined;
   readonly openPorts: MadeUpPort[] = [];
+  readonly powerAsked: PowerAction[] = [];
   readonly watched = new Map<string, Set<() => void>>();
 
   constructor(clock: Clock, tree: Readonly<Record<string, string>> = {}) {
@@ -129,6 +132,12 @@ export class MadeUpBoard implements BoardPlatform {
       this.started.push(process);
       queueMicrotask(() => this.onStart(process));
       return process;
+    },
+  };
+
+  readonly power: BoardPower = {
+    ask: async (action) => {
+      this.powerAsked.push(action);
     },
   };
 

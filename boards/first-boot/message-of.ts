@@ -1,0 +1,2 @@
+/** Of whatever was thrown, for people. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

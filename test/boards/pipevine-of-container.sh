@@ -1,0 +1,2 @@
+#!/bin/sh
+exec /usr/bin/node-of-pipevine /usr/lib/pipevine.cjs "$@"
