@@ -4,6 +4,9 @@ export const CONFIG_TEMPLATE = `# Configuration of the Pipevine service. Every k
 # After a change: systemctl restart pipevine
 # Secrets belong into pipevine.env beside this file, as PIPEVINE_MQTT_PASSWORD=...
 
+# Show this board as a thing; pins and sensors are named here, too.
+board: true
+
 # name: cellar
 # listen: tcp://0.0.0.0:7473
 # seed: tcp://192.168.1.5:7473

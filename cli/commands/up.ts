@@ -1,7 +1,7 @@
 import type { Profile } from '../config/settings.ts';
 import { type Daemon, type Ready, startDaemon } from '../daemon/daemon.ts';
 import { Log } from '../daemon/log.ts';
-import { serviceNotify } from '../daemon/service-notify.ts';
+import { isService, serviceNotify } from '../daemon/service-notify.ts';
 import { EXIT } from '../output/exit-code.ts';
 import type { CommandContext } from './command-context.ts';
 
@@ -31,7 +31,7 @@ export async function up(context: CommandContext): Promise<number> {
   // A journal or a file has no use for one.
   const isShown = link !== null && !output.json && process.stdout.isTTY === true;
   const qr = isShown ? await context.drawQrCode?.(link) : undefined;
-  output.value(daemon.ready, () => readyText(daemon.ready, qr));
+  output.value(daemon.ready, () => readyText(daemon.ready, { qr, isService: isService(env) }));
   const notify = serviceNotify({ env, warn: (text) => log.warn(text) });
   await notify.ready();
   await stopAsked(daemon, signal);
@@ -47,7 +47,14 @@ function stopAsked(daemon: Daemon, signal: AbortSignal): Promise<void> {
   return Promise.race([aborted, daemon.stopAsked]);
 }
 
-export function readyText(ready: Ready, qr: string | undefined): string {
+interface ReadyTextInit {
+  readonly qr: string | undefined;
+  /** Then the journal, which others may read, gets no code. */
+  readonly isService: boolean;
+}
+
+/** What a person, or the journal, is told when the peer listens. */
+export function readyText(ready: Ready, { qr, isService }: ReadyTextInit): string {
   const { peer, name, profile, code } = ready;
   const lines = [`Pipevine ${profile} "${name}" (${peer.slice(peer.lastIndexOf(':') + 1).slice(0, 8)})`, ''];
   const row = (label: string, ...texts: readonly string[]) => {
@@ -55,13 +62,14 @@ export function readyText(ready: Ready, qr: string | undefined): string {
   };
   if (ready.groupName === null) row('Group', 'none yet; next: pipevine join CODE');
   else row(profile === 'gateway' ? 'Home group' : 'Group', ready.groupName);
-  if (code !== null) {
+  if (code !== null && isService) row('Join code', 'make one with: sudo pipevine invite');
+  else if (code !== null) {
     row('Join code', code, `valid until ${ready.codeExpires}; on another machine: pipevine join CODE`);
   }
   row('Listening', ...ready.addresses);
   row('MQTT', ...ready.mqtt);
   row('Data', ready.home);
-  row('Stop', `Ctrl-C, or: kill ${ready.pid}`);
+  row('Stop', isService ? 'systemctl stop pipevine' : `Ctrl-C, or: kill ${ready.pid}`);
   if (qr !== undefined) lines.push('', qr);
   return lines.join('\n');
 }

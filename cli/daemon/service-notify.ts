@@ -16,6 +16,9 @@ export interface ServiceNotifyInit {
   readonly warn: (text: string) => void;
 }
 
+/** Whether a service manager has started this process and waits for a word of it. */
+export const isService = (env: Environment): boolean => env.NOTIFY_SOCKET !== undefined && env.NOTIFY_SOCKET !== '';
+
 /** Three messages in the time after which systemd takes the daemon for dead: two may be late. */
 const MESSAGES_PER_TIMEOUT = 3;
 
@@ -24,7 +27,6 @@ const MESSAGES_PER_TIMEOUT = 3;
  * systemd-notify(1). The watchdog's come from a timer of this process: no turn of its event loop, no message.
  */
 export function serviceNotify({ env, run = runCommand, warn }: ServiceNotifyInit): ServiceNotify {
-  const isNotified = env.NOTIFY_SOCKET !== undefined && env.NOTIFY_SOCKET !== '';
   const timeoutMs = watchdogMs(env);
   let timer: NodeJS.Timeout | undefined;
   const send = async (...args: readonly string[]) => {
@@ -36,7 +38,7 @@ export function serviceNotify({ env, run = runCommand, warn }: ServiceNotifyInit
   };
   return {
     async ready() {
-      if (!isNotified) return;
+      if (!isService(env)) return;
       await send('--ready', '--status=listening');
       if (timeoutMs !== undefined) timer = setInterval(() => void send('WATCHDOG=1'), timeoutMs / MESSAGES_PER_TIMEOUT);
     },
