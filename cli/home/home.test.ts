@@ -26,6 +26,10 @@ it('makes a home for its owner alone', () => {
   expect(() => makeHome(homeAt(join(home.path, 'x\0y')))).toThrow(expect.objectContaining({ code: 'storage-failed' }));
 });
 
+it('says so where no folder can be made', () => {
+  expect(() => makeHome(homeAt('/proc/pipevine/home'))).toThrow('the data folder /proc/pipevine/home cannot be made');
+});
+
 describe('an identity', () => {
   it('is stored once, for its owner alone, and leaves nothing beside it', () => {
     const file = join(folder, 'identity.key');

@@ -1,6 +1,6 @@
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { PipevineError } from '@pipevine/runtime';
 
 /** The files of a peer. */
@@ -30,11 +30,19 @@ export function homeAt(path: string): Home {
 /** Makes the folder, for its owner alone. Rejects with `permission-denied`, `storage-full` or `storage-failed`. */
 export function makeHome(home: Home): void {
   try {
-    const made = mkdirSync(home.path, { recursive: true, mode: 0o700 });
-    if (made !== undefined) chmodSync(home.path, 0o700);
+    if (statSync(home.path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+    makeFolder(home.path);
+    chmodSync(home.path, 0o700);
   } catch (error) {
     throw fileFailure(`the data folder ${home.path} cannot be made`, error);
   }
+}
+
+/** One by one: where a file system takes no folders, as /proc, Node's own recursion never ends. */
+function makeFolder(path: string): void {
+  const parent = dirname(path);
+  if (!existsSync(parent)) makeFolder(parent);
+  mkdirSync(path, { mode: 0o700 });
 }
 
 /** Maps a failure of the file system, once. */
