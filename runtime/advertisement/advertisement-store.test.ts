@@ -7,7 +7,8 @@ import type { Crypto } from '../platform/crypto.ts';
 import type { Storage } from '../platform/storage.ts';
 import type { Advertisement, AdvertisementInit } from './advertisement.ts';
 import { signAdvertisement, verifyAdvertisement } from './advertisement-codec.ts';
-import { AdvertisementStore, type AdvertisementStoreInit, type StoreChange } from './advertisement-store.ts';
+import { AdvertisementStore, type AdvertisementStoreInit } from './advertisement-store.ts';
+import type { StoreChange } from './advertisement-watchers.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -505,6 +506,24 @@ describe('AdvertisementStore: finding and watching', () => {
       'hall added lamp',
       'hall removed lamp',
     ]);
+  });
+
+  it('tells watchers of one publisher what that one publishes, its expiry included, and nothing of others', async () => {
+    const { clock, store } = setUp();
+    const another = identityFromSeed(nodeCrypto, new Uint8Array(32).fill(3));
+    const seen: string[] = [];
+    const watch = (name: string, { id: publisher }: Identity) =>
+      store.subscribe({ kind: 'thing', group, publisher }, ({ change }) => seen.push(`${name} ${change}`));
+    const stop = watch('stranger', stranger);
+    watch('another', another);
+    store.receive(signed(1, { expirationMs: 5_000 }).encoded);
+    store.receive(signed(1, {}, another).encoded);
+    await clock.runFor(6_000);
+    expect(seen).toEqual(['stranger added', 'another added', 'stranger removed']);
+    stop();
+    watch('again', stranger);
+    store.receive(signed(2).encoded);
+    expect(seen.slice(3)).toEqual(['again added']);
   });
 
   it('forgets a foreign one on demand, takes only a newer one after that, and never forgets its own', async () => {

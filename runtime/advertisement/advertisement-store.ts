@@ -20,13 +20,14 @@ import {
   DEFAULT_EXPIRATION_MS,
   DEFAULT_LIFETIME_MS,
   MARK_INTERVAL_MS,
+  MAX_ADVERTISEMENT_BYTES,
   MAX_DUE_PER_TURN,
   MAX_VERIFIED_DIGESTS,
   MIN_EXPIRATION_MS,
   RENEW_AFTER_START_MS,
   WRITE_RETRY_MS,
 } from './advertisement-defaults.ts';
-import { type IndexEntry, QueryConditions, shelfName } from './advertisement-index.ts';
+import { type IndexEntry, QueryConditions } from './advertisement-index.ts';
 import { AdvertisementLedger, type LedgerEffect } from './advertisement-ledger.ts';
 import {
   type AdvertisementName,
@@ -39,6 +40,7 @@ import {
   INDEX_TABLE,
   slotOf,
 } from './advertisement-record.ts';
+import { AdvertisementWatchers, type StoreChange } from './advertisement-watchers.ts';
 import { AgeClock } from './age-clock.ts';
 import { equalBytes } from './cose-sign1.ts';
 import { WriteBehind } from './write-behind.ts';
@@ -75,18 +77,6 @@ export interface ReceiveOptions {
   readonly accept?: (unverified: Advertisement) => boolean;
 }
 
-/** A change of what the store holds. */
-export interface StoreChange {
-  /** `removed`: withdrawn, expired, forgotten, dropped to make room, or changed so that it meets the query no more. */
-  readonly change: 'added' | 'updated' | 'removed';
-  /** The newest version known; when withdrawn, the last one before the withdrawal. */
-  readonly advertisement: Advertisement;
-  /** The signed withdrawal, when there was one. */
-  readonly withdrawal?: Advertisement;
-  /** Whether this process published it. */
-  readonly own: boolean;
-}
-
 /** An advertisement as the index knows it: its content is still in the storage. */
 export interface HeldAdvertisement {
   readonly publisher: PeerId;
@@ -96,11 +86,6 @@ export interface HeldAdvertisement {
   encoded(): Uint8Array | undefined;
   /** The whole, or undefined when it is not held any more. */
   read(): Advertisement | undefined;
-}
-
-interface Subscription {
-  readonly conditions: QueryConditions;
-  readonly listener: (change: StoreChange) => void;
 }
 
 /** How full a bounded table is, and how often it had to refuse or drop. */
@@ -124,13 +109,11 @@ export class AdvertisementStore {
   readonly #ledger: AdvertisementLedger;
   readonly #writes: WriteBehind;
   readonly #decoded: LruCache<Advertisement>;
-  /** Digests of what was verified, so that what bounces between peers costs one verification. */
-  readonly #verified = new LruCache<true>(MAX_VERIFIED_DIGESTS);
+  /** By digest the slot of what was verified, so that what bounces between peers costs one verification. */
+  readonly #verified = new LruCache<string>(MAX_VERIFIED_DIGESTS);
   /** Highest sequence that a publication under way has taken. */
   readonly #reserved = new Map<string, number>();
-  readonly #subscriptions = new Map<string, Set<Subscription>>();
-  #subscriptionCount = 0;
-  #subscriptionsRefused = 0;
+  readonly #watchers: AdvertisementWatchers;
   #ownRefused = 0;
   #damaged = 0;
   #renewalsFailed = 0;
@@ -148,6 +131,7 @@ export class AdvertisementStore {
     this.#identityOf = init.identityOf ?? (() => undefined);
     this.#ledger = new AdvertisementLedger(this.#bounds);
     this.#decoded = new LruCache(this.#bounds.maxCachedBytes);
+    this.#watchers = new AdvertisementWatchers(this.#bounds.maxSubscriptions);
     this.#age = this.#resumeAge(init.storage);
     this.#markedAtMs = this.#age.nowMs();
     this.#writes = new WriteBehind({
@@ -231,6 +215,12 @@ export class AdvertisementStore {
    */
   receive(encoded: Uint8Array, options?: ReceiveOptions): AdvertisementReceipt {
     this.#checkOpen();
+    // What is too large is not even hashed: the decoder refuses it.
+    const digest = encoded.length > MAX_ADVERTISEMENT_BYTES ? '' : String.fromCharCode(...this.#crypto.sha256(encoded));
+    const same = this.#heldAs(digest, encoded);
+    if (same !== undefined && same.group === (options?.group ?? same.group)) {
+      return { outcome: 'known', advertisement: same };
+    }
     // A copy of its own, so that what is kept does not keep the whole record that it came in.
     const unverified = decodeAdvertisement(encoded.slice());
     const { advertisement } = unverified;
@@ -247,9 +237,8 @@ export class AdvertisementStore {
     }
     const takesBack = advertisement.expirationMs === 0 && this.#ledger.get(slot) !== undefined;
     if (!takesBack && options?.accept?.(advertisement) === false) return { outcome: 'unproven' };
-    const digest = String.fromCharCode(...this.#crypto.sha256(advertisement.encoded));
     if (this.#verified.get(digest) === undefined) unverified.verify(this.#crypto);
-    this.#verified.set(digest, true, 1);
+    this.#verified.set(digest, slot, 1);
     if (advertisement.expirationMs === 0) {
       this.#writes.write(this.#goneChanges(slot, publisher, false, sequence));
       this.#removeWithdrawn(slot, this.#held(slot), advertisement, false);
@@ -314,23 +303,7 @@ export class AdvertisementStore {
    * called. The query's limit does not count. Throws `invalid-argument`, or `overloaded` when too many listen.
    */
   subscribe(query: AdvertisementQuery, listener: (change: StoreChange) => void): () => void {
-    const subscription = { conditions: new QueryConditions(query), listener };
-    if (this.#subscriptionCount >= this.#bounds.maxSubscriptions) {
-      this.#subscriptionsRefused++;
-      throw new PipevineError(
-        'overloaded',
-        `${this.#bounds.maxSubscriptions} watchers of advertisements are the most; end some.`,
-      );
-    }
-    const name = shelfName(query.group, query.kind);
-    const subscriptions = this.#subscriptions.get(name) ?? new Set();
-    this.#subscriptions.set(name, subscriptions.add(subscription));
-    this.#subscriptionCount++;
-    return () => {
-      if (!subscriptions.delete(subscription)) return;
-      this.#subscriptionCount--;
-      if (subscriptions.size === 0 && this.#subscriptions.get(name) === subscriptions) this.#subscriptions.delete(name);
-    };
+    return this.#watchers.add(query, listener);
   }
 
   /** Bounds and counters, by name. */
@@ -349,11 +322,7 @@ export class AdvertisementStore {
         limit: bounds.maxRemembered,
         dropped: ledger.forgottenCount,
       },
-      'advertisement watchers': {
-        used: this.#subscriptionCount,
-        limit: bounds.maxSubscriptions,
-        dropped: this.#subscriptionsRefused,
-      },
+      'advertisement watchers': this.#watchers.bound(),
       'advertisement writes': {
         used: this.#writes.pending,
         limit: 2 * (bounds.maxForeign + bounds.maxRemembered),
@@ -372,7 +341,7 @@ export class AdvertisementStore {
     this.#closed = true;
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#subscriptions.clear();
+    this.#watchers.clear();
     await this.#writes.close();
   }
 
@@ -457,7 +426,7 @@ export class AdvertisementStore {
     const before = this.#ledger.get(slot);
     const { effects } = this.#ledger.hold(slot, advertisement, holding);
     this.#remember(slot, advertisement);
-    this.#notify(before, { advertisement, own: holding.own }, true);
+    this.#watchers.notify(before, { advertisement, own: holding.own }, true);
     this.#carryOut(effects);
     this.#arm();
     return before === undefined ? 'added' : 'updated';
@@ -473,7 +442,7 @@ export class AdvertisementStore {
         : this.#ledger.drop(entry, withdrawal.sequence),
     );
     if (entry !== undefined && last !== undefined) {
-      this.#notify(entry, { advertisement: last, withdrawal, own: entry.own }, false);
+      this.#watchers.notify(entry, { advertisement: last, withdrawal, own: entry.own }, false);
     }
   }
 
@@ -484,10 +453,10 @@ export class AdvertisementStore {
         continue;
       }
       const { entry } = effect;
-      const last = this.#watched(entry) ? this.#read(entry) : undefined;
+      const last = this.#watchers.concern(entry) ? this.#read(entry) : undefined;
       this.#decoded.delete(entry.slot);
       this.#writes.write(this.#goneChanges(entry.slot, entry.publisher, false, Math.max(0, entry.sequence - 1)));
-      if (last !== undefined) this.#notify(entry, { advertisement: last, own: false }, false);
+      if (last !== undefined) this.#watchers.notify(entry, { advertisement: last, own: false }, false);
     }
   }
 
@@ -516,11 +485,11 @@ export class AdvertisementStore {
   }
 
   #expire(entry: IndexEntry): void {
-    const last = this.#watched(entry) ? this.#read(entry) : undefined;
+    const last = this.#watchers.concern(entry) ? this.#read(entry) : undefined;
     this.#decoded.delete(entry.slot);
     this.#writes.write(this.#goneChanges(entry.slot, entry.publisher, entry.own, entry.sequence));
     this.#carryOut(this.#ledger.drop(entry, entry.sequence));
-    if (last !== undefined) this.#notify(entry, { advertisement: last, own: entry.own }, false);
+    if (last !== undefined) this.#watchers.notify(entry, { advertisement: last, own: entry.own }, false);
   }
 
   #renew(entry: IndexEntry, nowMs: number): void {
@@ -559,6 +528,13 @@ export class AdvertisementStore {
     };
   }
 
+  /** What is held and has these very bytes; most of what comes has come before, and need not be decoded again. */
+  #heldAs(digest: string, encoded: Uint8Array): Advertisement | undefined {
+    const slot = this.#verified.get(digest);
+    const held = slot === undefined ? undefined : this.#held(slot);
+    return held !== undefined && equalBytes(held.encoded, encoded) ? held : undefined;
+  }
+
   #held(slot: string): Advertisement | undefined {
     const entry = this.#ledger.get(slot);
     return entry === undefined ? undefined : this.#read(entry);
@@ -583,28 +559,6 @@ export class AdvertisementStore {
 
   #remember(slot: string, advertisement: Advertisement): void {
     this.#decoded.set(slot, advertisement, 2 * advertisement.encoded.length);
-  }
-
-  #watched(entry: IndexEntry): boolean {
-    return this.#subscriptions.has(shelfName(entry.shelf.group, entry.shelf.kind));
-  }
-
-  /** `before`: what was held under this name. `held`: whether the advertisement is held now. */
-  #notify(before: IndexEntry | undefined, news: Omit<StoreChange, 'change'>, held: boolean): void {
-    const { group, kind } = news.advertisement;
-    for (const { conditions, listener } of [...(this.#subscriptions.get(shelfName(group, kind)) ?? [])]) {
-      const met = before !== undefined && conditions.meets(before);
-      const meets = held && conditions.matches(news.advertisement);
-      if (!met && !meets) continue;
-      try {
-        listener({ change: meets ? (met ? 'updated' : 'added') : 'removed', ...news });
-      } catch (error) {
-        // The listener's defect, reported as such, and no harm to the others.
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
   }
 
   #goneChanges(slot: string, publisher: PeerId, own: boolean, sequence: number): StorageChange[] {

@@ -1,5 +1,6 @@
 import type { AdvertisementKind, AdvertisementQuery } from '../advertisement/advertisement.ts';
-import type { AdvertisementStore, StoreChange } from '../advertisement/advertisement-store.ts';
+import type { AdvertisementStore } from '../advertisement/advertisement-store.ts';
+import type { StoreChange } from '../advertisement/advertisement-watchers.ts';
 import { LruCache } from '../bound/lru-cache.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import { checkAccess } from '../group/access.ts';

@@ -4,7 +4,8 @@ import type {
   AdvertisementKind,
   AdvertisementQuery,
 } from '../advertisement/advertisement.ts';
-import type { AdvertisementStore, StoreChange } from '../advertisement/advertisement-store.ts';
+import type { AdvertisementStore } from '../advertisement/advertisement-store.ts';
+import type { StoreChange } from '../advertisement/advertisement-watchers.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import { type GroupId, shortGroupId } from '../id/group-id.ts';
 import type { Identity } from '../id/identity.ts';
@@ -96,7 +97,15 @@ export class DiscoveryService implements Discovery {
       watches.update();
       clientWatches.update();
     };
-    const subscriptions = [resolver.subscribe({ onOpen: update, onClosed: update }), scope.subscribe(update)];
+    const onOpen = (neighbour: GroupNeighbour) => {
+      watches.opened(neighbour);
+      update();
+    };
+    const onClosed = (neighbour: GroupNeighbour) => {
+      watches.closed(neighbour);
+      update();
+    };
+    const subscriptions = [resolver.subscribe({ onOpen, onClosed }), scope.subscribe(update)];
     const handler = resolver.handle(DISCOVERY_HANDLER, (body, context) => server.handle(body, context));
     const watchers = new Set<() => void>();
     const close = () => {
@@ -209,7 +218,7 @@ export class DiscoveryService implements Discovery {
   followNeighbours(kind: AdvertisementKind, group: GroupId): () => void {
     const { watches, resolver } = this.#group(group);
     const queryFor = (publisher: PeerId) => ({ kind, group, publisher, limit: 100 });
-    return watches.use(`own ${kind}`, () => withoutWalk(resolver), queryFor);
+    return watches.use(`own ${kind}`, { targets: () => withoutWalk(resolver), queryFor, everyNeighbour: true });
   }
 
   /** Takes in what a neighbour pushes. Throws `forged`, `malformed` and the like, and leaves the neighbour alone then. */
@@ -236,6 +245,11 @@ export class DiscoveryService implements Discovery {
   /** Neighbours that have proven to be members of the group and can be asked. */
   neighboursOf(group: GroupId): PeerId[] {
     return (this.#groups.get(group)?.resolver.neighbours() ?? []).map(({ peer }) => peer);
+  }
+
+  /** Whether that peer is one of them. */
+  isNeighbour(peer: PeerId, group: GroupId): boolean {
+    return this.#groups.get(group)?.resolver.neighbour(peer) !== undefined;
   }
 
   /** Bounds and counters, by name. */
@@ -302,9 +316,5 @@ function neighboursOnly(resolver: GroupResolver): SearchScope {
 }
 
 function useScope(watches: RemoteWatches, scope: SearchScope, query: AdvertisementQuery): () => void {
-  return watches.use(
-    queryName(query),
-    () => scope.watched(),
-    () => query,
-  );
+  return watches.use(queryName(query), { targets: () => scope.watched(), queryFor: () => query });
 }

@@ -4,6 +4,7 @@ import type { PeerId } from '../id/peer-id.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
 import type { SearchTarget } from '../rendezvous/search-scope.ts';
+import type { GroupNeighbour } from '../resolver/resolver.ts';
 import { MAX_NEIGHBOUR_RETRY_MS, NEIGHBOUR_RETRY_MS } from './discovery-defaults.ts';
 import type { NeighbourAnswers } from './neighbour-answers.ts';
 
@@ -15,9 +16,18 @@ export interface RemoteWatchesInit {
   readonly limit: number;
 }
 
-interface Watch {
+export interface WatchInit {
+  /** Where to watch now. */
   readonly targets: () => readonly SearchTarget[];
   readonly queryFor: (neighbour: PeerId) => AdvertisementQuery;
+  /**
+   * The targets are all neighbours: not asked for again, since a busy peer has hundreds that come and go, but followed by
+   * `opened` and `closed`.
+   */
+  readonly everyNeighbour?: boolean;
+}
+
+interface Watch extends WatchInit {
   users: number;
   /** The watch at each neighbour: under way, or waiting to begin anew. */
   readonly running: Map<PeerId, Running>;
@@ -39,11 +49,8 @@ export class RemoteWatches {
     this.#init = init;
   }
 
-  /**
-   * Watches at `targets`, which is asked again at each `update`; `queryFor` each of them. `name` tells the query apart.
-   * Throws `overloaded`. Call the returned function once, to end this use.
-   */
-  use(name: string, targets: Watch['targets'], queryFor: Watch['queryFor']): () => void {
+  /** `name` tells the query apart. Throws `overloaded`. Call the returned function once, to end this use. */
+  use(name: string, init: WatchInit): () => void {
     let watch = this.#watches.get(name);
     if (watch === undefined) {
       const { limit } = this.#init;
@@ -51,7 +58,7 @@ export class RemoteWatches {
         this.#refused++;
         throw new PipevineError('overloaded', `${limit} watches run in this group, which is the limit; end some.`);
       }
-      watch = { targets, queryFor, users: 0, running: new Map() };
+      watch = { ...init, users: 0, running: new Map() };
       this.#watches.set(name, watch);
       this.#update(watch);
     }
@@ -66,7 +73,23 @@ export class RemoteWatches {
 
   /** There may be other targets, or a target's pipe was opened anew. */
   update(): void {
-    for (const watch of this.#watches.values()) this.#update(watch);
+    for (const watch of this.#watches.values()) if (!watch.everyNeighbour) this.#update(watch);
+  }
+
+  /** There is another neighbour, or its pipe was opened anew. */
+  opened(neighbour: GroupNeighbour): void {
+    for (const watch of this.#watches.values()) {
+      if (!watch.everyNeighbour || watch.running.get(neighbour.peer)?.target.neighbour === neighbour) continue;
+      stop(watch, neighbour.peer);
+      this.#run(watch, { neighbour, walk: false }, NEIGHBOUR_RETRY_MS);
+    }
+  }
+
+  closed(neighbour: GroupNeighbour): void {
+    const { peer } = neighbour;
+    for (const watch of this.#watches.values()) {
+      if (watch.everyNeighbour && watch.running.get(peer)?.target.neighbour === neighbour) stop(watch, peer);
+    }
   }
 
   get used(): number {

@@ -225,6 +225,32 @@ describe('the peers that a neighbour knows', () => {
     expect(known).toEqual([b.peer.localPeer]);
     unfollow();
   });
+
+  it('are streamed by neighbours that come later or come back, until the follower has had enough', async () => {
+    const [a, b, c] = [node('a'), node('b'), node('c')];
+    const unfollow = a.discovery.followNeighbours('peer', overlay.group);
+    const advertise = async (other: typeof b, name: string) => {
+      await clock.run(other.discovery.publish({ kind: 'peer', group: overlay.group, name }));
+      await clock.runFor(1_000);
+    };
+    const known = () => a.discovery.local({ kind: 'peer', group: overlay.group }).map(({ name }) => name);
+    overlay.link(a.peer, b.peer);
+    overlay.link(a.peer, c.peer);
+    await advertise(b, 'b');
+    await advertise(c, 'c');
+    expect(known().sort()).toEqual(['b', 'c']);
+    overlay.unlink(a.peer, b.peer);
+    await advertise(b, 'b away');
+    expect(known()).toContain('b');
+    overlay.link(a.peer, b.peer);
+    await clock.runFor(1_000);
+    expect(known()).toContain('b away');
+    await advertise(b, 'b back');
+    expect(known()).toContain('b back');
+    unfollow();
+    await advertise(b, 'b alone');
+    expect(known()).toContain('b back');
+  });
 });
 
 describe('a hostile asker', () => {

@@ -142,6 +142,15 @@ describe('Groups', () => {
     expect(verifications).toBe(2);
   });
 
+  it('looks at other bytes anew that come in the place of those that it has checked', async () => {
+    const { groups, group, access } = await withGroup();
+    const { encoded } = groups.issue(group, { subject: edge.id, roles: ['member'] });
+    const shown = encoded.slice();
+    expect(access.verify(edge.id, shown)?.subject).toBe(edge.id);
+    shown[shown.length - 1] = (shown.at(-1) ?? 0) ^ 1;
+    expect(() => access.verify(edge.id, shown)).toThrow(withCode('forged'));
+  });
+
   it('trusts no clock that is behind its own credential', async () => {
     const home = await withGroup();
     const late = new VirtualClock({ wallMs: home.clock.wallMs() - 20 * DAY });

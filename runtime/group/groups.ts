@@ -75,6 +75,8 @@ export class Groups implements GroupDirectory {
   readonly #access = new Map<GroupId, GroupAccess>();
   readonly #listeners = new Set<(change: GroupsChange) => void>();
   readonly #verified: LruCache<CredentialChain>;
+  /** By the bytes that a verified credential holds itself, which nobody changes: each request over a pipe shows these. */
+  readonly #chains = new WeakMap<Uint8Array, CredentialChain>();
   readonly #hosted: LruCache<Credential>;
   readonly #rates = new LruCache<TokenBucket>(MAX_STATEMENT_RATES);
 
@@ -302,11 +304,14 @@ export class Groups implements GroupDirectory {
    * `malformed`, `forged` or `refused`.
    */
   chainOf(encoded: Uint8Array): CredentialChain {
+    const known = this.#chains.get(encoded);
+    if (known !== undefined) return known;
     const digest = String.fromCharCode(...this.#init.crypto.sha256(encoded));
     let chain = this.#verified.get(digest);
     if (chain === undefined) {
       chain = verifyCredential(this.#init.crypto, encoded.slice());
       this.#verified.set(digest, chain, 1);
+      this.#chains.set(chain[0].encoded, chain);
     }
     return chain;
   }

@@ -310,7 +310,7 @@ export class OverlayPeer implements Peer {
     const unsubscribe = store.subscribe(
       { kind: 'peer', group: id },
       ({ change, advertisement: { publisher }, own }) => {
-        if (own || change === 'removed' || !discovery.neighboursOf(id).includes(publisher)) return;
+        if (own || change === 'removed' || !discovery.isNeighbour(publisher, id)) return;
         this.metMember(id, publisher);
       },
     );

@@ -608,8 +608,7 @@ export class PipeEnd implements Pipe, BindingOwner {
     this.#unicast?.unbind();
     this.#inbox?.release();
     this.#delivery.end(error);
-    this.#senders.fail(this.#closedError());
-    this.#flushers.fail(this.#closedError());
+    for (const waiters of [this.#senders, this.#flushers]) if (!waiters.isEmpty) waiters.fail(this.#closedError());
     this.#resolveClosed(error);
     this.#init.onEnded(this);
   }

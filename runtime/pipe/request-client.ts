@@ -25,12 +25,12 @@ interface Pending {
 
 /** The client's end of a request pipe. */
 export class RequestClient implements RequestPipe {
-  readonly #pipe: Pipe & Pick<PipeEnd, 'fail'>;
+  readonly #pipe: Pipe & Pick<PipeEnd, 'fail' | 'ended'>;
   readonly #clock: Clock;
   readonly #pending = new Map<number, Pending>();
   #nextId = 0;
 
-  constructor(pipe: Pipe & Pick<PipeEnd, 'fail'>, clock: Clock) {
+  constructor(pipe: Pipe & Pick<PipeEnd, 'fail' | 'ended'>, clock: Clock) {
     this.#pipe = pipe;
     this.#clock = clock;
     pipe.receive((message) => this.#onMessage(message));
@@ -186,6 +186,7 @@ export class RequestClient implements RequestPipe {
 
   #cancel(id: number): void {
     this.#pending.delete(id);
+    if (this.#pipe.ended) return;
     // It can only fail with the pipe, and then nothing is left to cancel.
     this.#pipe.send(encodeRequestMessage({ type: RequestMessageType.cancel, id })).catch(() => {});
   }
@@ -221,6 +222,7 @@ export class RequestClient implements RequestPipe {
   }
 
   #onClosed(error: PipevineError | undefined): void {
+    if (this.#pending.size === 0) return;
     const reason = error ?? new PipevineError('closed', 'The request pipe was closed; connect again.');
     for (const pending of [...this.#pending.values()]) pending.onFailure(reason);
   }

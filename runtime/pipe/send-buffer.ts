@@ -4,6 +4,14 @@ import { FRAME_COST_BYTES } from './pipe-defaults.ts';
 const MIN_CHUNK_BYTES = 1_024;
 const MAX_CHUNK_BYTES = 65_536;
 
+/**
+ * Frames in a chunk: for each 32 bytes one, in the smallest for each 64. Most pipes are idle and have only that, and engines
+ * keep a typed array of 64 bytes in their own heap, where it costs a tenth of a larger one.
+ */
+function framesOf(chunkBytes: number): number {
+  return chunkBytes === MIN_CHUNK_BYTES ? 16 : chunkBytes >> 5;
+}
+
 /** Chunks of the largest size that are kept for reuse while the pipe is busy. */
 const MAX_SPARE_CHUNKS = 16;
 
@@ -18,10 +26,8 @@ interface Chunk {
   /** Whether the bytes are this buffer's own, to be used again; else they are one payload as it came. */
   readonly reusable: boolean;
   readonly bytes: Uint8Array;
-  /** Where each frame ends in `bytes`. */
-  readonly ends: Uint32Array;
-  /** 1 where more fragments of the message follow. */
-  readonly more: Uint8Array;
+  /** Of each frame twice where it ends in `bytes`, and 1 more where more fragments of the message follow. */
+  readonly frames: Uint32Array;
   /** Sequence number of the first frame. */
   first: number;
   count: number;
@@ -75,15 +81,13 @@ export class SendBuffer {
   appendOwned(payload: Uint8Array, maxFrameBytes: number): void {
     const step = payload.length <= maxFrameBytes ? maxFrameBytes : Math.min(maxFrameBytes, FRAGMENT_BYTES);
     const frames = Math.max(1, Math.ceil(payload.length / step));
-    const ends = new Uint32Array(frames);
-    const more = new Uint8Array(frames).fill(1);
-    more[frames - 1] = 0;
-    for (let i = 0; i < frames; i++) ends[i] = Math.min((i + 1) * step, payload.length);
+    const table = new Uint32Array(frames);
+    for (let i = 0; i < frames - 1; i++) table[i] = 2 * (i + 1) * step + 1;
+    table[frames - 1] = 2 * payload.length;
     this.#chunks.push({
       reusable: false,
       bytes: payload,
-      ends,
-      more,
+      frames: table,
       first: this.#next,
       count: frames,
       costBefore: this.#cost,
@@ -98,13 +102,13 @@ export class SendBuffer {
   payload(sequence: number): Uint8Array {
     const chunk = this.#chunkOf(sequence);
     const index = sequence - chunk.first;
-    return chunk.bytes.subarray(index === 0 ? 0 : chunk.ends[index - 1], chunk.ends[index]);
+    return chunk.bytes.subarray(endOf(chunk, index - 1), endOf(chunk, index));
   }
 
   /** Whether more fragments follow a frame that is kept. */
   more(sequence: number): boolean {
     const chunk = this.#chunkOf(sequence);
-    return chunk.more[sequence - chunk.first] === 1;
+    return ((chunk.frames[sequence - chunk.first] ?? 0) & 1) === 1;
   }
 
   /** Cost of all frames before this one since the pipe began; the frame is kept, or the next to be queued. */
@@ -112,7 +116,7 @@ export class SendBuffer {
     if (sequence === this.#next) return this.#cost;
     const chunk = this.#chunkOf(sequence);
     const index = sequence - chunk.first;
-    return chunk.costBefore + (index === 0 ? 0 : (chunk.ends[index - 1] ?? 0)) + index * FRAME_COST_BYTES;
+    return chunk.costBefore + endOf(chunk, index - 1) + index * FRAME_COST_BYTES;
   }
 
   /** Forgets the frames before `next`, which the other side has. */
@@ -164,17 +168,16 @@ export class SendBuffer {
     for (const { payload, more } of kept) {
       this.appendOwned(payload, maxFrameBytes);
       const chunk = this.#chunks.at(-1);
-      if (chunk !== undefined && more) chunk.more[chunk.count - 1] = 1;
+      if (chunk !== undefined && more) chunk.frames[chunk.count - 1] = 2 * chunk.bytes.length + 1;
     }
   }
 
   #appendFrame(payload: Uint8Array, more: 0 | 1): void {
     const length = payload.length;
     const chunk = this.#chunkWithRoom(length);
-    const at = chunk.count === 0 ? 0 : (chunk.ends[chunk.count - 1] ?? 0);
+    const at = endOf(chunk, chunk.count - 1);
     chunk.bytes.set(payload, at);
-    chunk.more[chunk.count] = more;
-    chunk.ends[chunk.count++] = at + length;
+    chunk.frames[chunk.count++] = 2 * (at + length) + more;
     this.#next++;
     this.#cost += length + FRAME_COST_BYTES;
   }
@@ -186,9 +189,8 @@ export class SendBuffer {
 
   #chunkWithRoom(length: number): Chunk {
     const last = this.#chunks[this.#chunks.length - 1];
-    if (last !== undefined && last.count < last.ends.length) {
-      const at = last.count === 0 ? 0 : (last.ends[last.count - 1] ?? 0);
-      if (last.bytes.length - at >= length) return last;
+    if (last !== undefined && last.count < last.frames.length) {
+      if (last.bytes.length - endOf(last, last.count - 1) >= length) return last;
     }
     let size = this.#chunkBytes;
     while (size < length) size *= 2;
@@ -201,12 +203,10 @@ export class SendBuffer {
       this.#chunks.push(spare);
       return spare;
     }
-    const frames = size >> 5;
     const chunk: Chunk = {
       reusable: true,
       bytes: new Uint8Array(size),
-      ends: new Uint32Array(frames),
-      more: new Uint8Array(frames),
+      frames: new Uint32Array(framesOf(size)),
       first: this.#next,
       count: 0,
       costBefore: this.#cost,
@@ -234,10 +234,12 @@ export class SendBuffer {
   }
 }
 
+function endOf({ frames }: Chunk, index: number): number {
+  return index < 0 ? 0 : (frames[index] ?? 0) >>> 1;
+}
+
 function largestFrame(chunk: Chunk): number {
   let largest = 0;
-  for (let i = 0; i < chunk.count; i++) {
-    largest = Math.max(largest, (chunk.ends[i] ?? 0) - (i === 0 ? 0 : (chunk.ends[i - 1] ?? 0)));
-  }
+  for (let i = 0; i < chunk.count; i++) largest = Math.max(largest, endOf(chunk, i) - endOf(chunk, i - 1));
   return largest;
 }

@@ -1,7 +1,8 @@
 import { ADVERTISEMENT_KINDS, type AdvertisementKind } from '../advertisement/advertisement.ts';
 import { MAX_QUERY_LIMIT } from '../advertisement/advertisement-defaults.ts';
 import type { AdvertisementName } from '../advertisement/advertisement-record.ts';
-import type { AdvertisementStore, StoreChange } from '../advertisement/advertisement-store.ts';
+import type { AdvertisementStore } from '../advertisement/advertisement-store.ts';
+import type { StoreChange } from '../advertisement/advertisement-watchers.ts';
 import { jitteredBackoffMs } from '../endpoint/backoff.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import type { GroupId } from '../id/group-id.ts';

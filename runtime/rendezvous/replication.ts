@@ -1,5 +1,6 @@
 import type { AdvertisementName } from '../advertisement/advertisement-record.ts';
-import type { AdvertisementStore, StoreChange } from '../advertisement/advertisement-store.ts';
+import type { AdvertisementStore } from '../advertisement/advertisement-store.ts';
+import type { StoreChange } from '../advertisement/advertisement-watchers.ts';
 import type { GroupId } from '../id/group-id.ts';
 import type { PeerId } from '../id/peer-id.ts';
 import type { Clock } from '../platform/clock.ts';

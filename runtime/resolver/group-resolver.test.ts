@@ -326,6 +326,22 @@ describe('what is propagated', () => {
     expect(notes).toEqual(['c:x']);
   });
 
+  test('goes to the hops that each member’s own handler chooses among these', async () => {
+    const { network, members } = await chainOf(3);
+    const [a, b, c] = members as [Member, Member, Member];
+    const asked: string[] = [];
+    for (const { name, resolver } of members) {
+      const answer = async () => {
+        asked.push(name);
+        return bytes(name);
+      };
+      resolver.handle('picky', answer, { hops: (all) => all.filter(({ peer }) => peer !== c.identity.id) });
+    }
+    expect(await answersOf(network, a.resolver.query('picky', bytes('')))).toEqual([`${b.name}:${b.name}`]);
+    expect(asked).toEqual([b.name]);
+    expect(await network.clock.run(b.resolver.propagate('picky', bytes('')))).toBe(1);
+  });
+
   test('is not passed on nor answered late: after the deadline nothing comes, and nothing is left under way', async () => {
     const { network, members } = await chainOf(3);
     const [a, b, c] = members as [Member, Member, Member];

@@ -11,6 +11,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Crypto } from '../platform/crypto.ts';
 import type { Random } from '../platform/random.ts';
 import { AnswerCheck, type CheckedAnswer } from './answer-check.ts';
+import { Deadline } from './deadline.ts';
 import type { DistantMembers } from './distant-members.ts';
 import type { GroupNeighbours, OpenNeighbour } from './group-neighbours.ts';
 import { mergeStreams } from './merge-streams.ts';
@@ -18,6 +19,7 @@ import { type Arrival, PropagationState } from './propagation-state.ts';
 import type { QueryAdmission } from './query-admission.ts';
 import type {
   GroupNeighbour,
+  HandlerOptions,
   NeighbourEvents,
   PropagateOptions,
   ReachingResolver,
@@ -80,7 +82,7 @@ export class OpenGroupResolver implements ReachingResolver {
   readonly group: GroupId;
   readonly localPeer: PeerId;
   readonly #init: OpenGroupResolverInit;
-  readonly #handlers = new Map<string, ResolverHandler>();
+  readonly #handlers = new Map<string, HandlerOptions & { readonly handler: ResolverHandler }>();
   readonly #state: PropagationState;
   readonly #listener: PipeListener;
   readonly #closing = new AbortController();
@@ -95,11 +97,12 @@ export class OpenGroupResolver implements ReachingResolver {
     this.#listener = init.pipes.serve(listen, (body, context) => this.#serve(body, context));
   }
 
-  handle(name: string, handler: ResolverHandler): { close(): void } {
+  handle(name: string, handler: ResolverHandler, options: HandlerOptions = {}): { close(): void } {
     if (this.#handlers.has(name)) throw new PipevineError('busy', `The group has a handler "${name}" already.`);
-    this.#handlers.set(name, handler);
+    const handled = { ...options, handler };
+    this.#handlers.set(name, handled);
     const close = () => {
-      if (this.#handlers.get(name) === handler) this.#handlers.delete(name);
+      if (this.#handlers.get(name) === handled) this.#handlers.delete(name);
     };
     return { close };
   }
@@ -158,8 +161,9 @@ export class OpenGroupResolver implements ReachingResolver {
       await untilAborted(this.#init.neighbours.settled(), until.signal);
       const answers = this.#ask(message, signed, ttlHops, [this.localPeer], until.signal);
       for await (const { from, body: answer } of mergeStreams(answers, until.signal)) yield { from, body: answer };
-    } finally {
       until.end();
+    } finally {
+      until.abort();
     }
     if (options.signal?.aborted) throw new PipevineError('aborted', 'The query was aborted by the caller.');
   }
@@ -170,7 +174,7 @@ export class OpenGroupResolver implements ReachingResolver {
     const until = this.#deadline(timeoutMs, signal);
     try {
       await untilAborted(this.#init.neighbours.settled(), until.signal);
-      return await this.#pass(signed, ttlHops, [this.localPeer], { timeoutMs, signal: until.signal });
+      return await this.#pass(handler, signed, ttlHops, [this.localPeer], { timeoutMs, signal: until.signal });
     } finally {
       until.end();
     }
@@ -237,9 +241,9 @@ export class OpenGroupResolver implements ReachingResolver {
   }
 
   #call(name: string, body: Uint8Array, context: ResolverContext): Promise<Uint8Array> | AsyncIterable<Uint8Array> {
-    const handler = this.#handlers.get(name);
-    if (handler === undefined) throw new PipevineError('not-found', `This peer has no handler "${name}" in the group.`);
-    return handler(body, context);
+    const handled = this.#handlers.get(name);
+    if (handled === undefined) throw new PipevineError('not-found', `This peer has no handler "${name}" in the group.`);
+    return handled.handler(body, context);
   }
 
   #onPropagated(
@@ -264,7 +268,7 @@ export class OpenGroupResolver implements ReachingResolver {
       const onward = [...path, this.localPeer];
       if (isQuery) return this.#relay(message, signed, ttlHops - 1, onward, credential, context.signal);
       // Not awaited: who sent it need not wait for the others.
-      void this.#pass(signed, ttlHops - 1, onward, { timeoutMs: PROPAGATE_TIMEOUT_MS });
+      void this.#pass(handler, signed, ttlHops - 1, onward, { timeoutMs: PROPAGATE_TIMEOUT_MS });
       return this.#tell(handler, body, this.#context(origin, credential, true, context));
     } catch (error) {
       this.#blame(from, error);
@@ -297,8 +301,9 @@ export class OpenGroupResolver implements ReachingResolver {
         ...this.#ask(message, signed, ttlHops, path, until.signal),
       ];
       for await (const { encoded } of mergeStreams(sources, until.signal)) yield encoded;
-    } finally {
       until.end();
+    } finally {
+      until.abort();
     }
   }
 
@@ -318,7 +323,7 @@ export class OpenGroupResolver implements ReachingResolver {
 
   /** Hands a query to each of the next hops: their answers, those that verify. */
   #ask(
-    { id }: PropagatedMessage,
+    { id, handler }: PropagatedMessage,
     signed: Uint8Array,
     ttlHops: number,
     path: readonly PeerId[],
@@ -327,7 +332,7 @@ export class OpenGroupResolver implements ReachingResolver {
     if (ttlHops < 1) return [];
     const check = new AnswerCheck(this.#init.crypto, this.#access(), id);
     const request = encodeRequest({ type: 'propagated', ttlHops, path, signed });
-    return this.#next(path).map((hop) => this.#answers(hop, request, check, signal));
+    return this.#next(handler, path).map((hop) => this.#answers(hop, request, check, signal));
   }
 
   async *#answers(
@@ -352,17 +357,25 @@ export class OpenGroupResolver implements ReachingResolver {
   }
 
   /** Hands a message to each of the next hops; resolves to how many took it. */
-  async #pass(signed: Uint8Array, ttlHops: number, path: readonly PeerId[], options: WaitOptions): Promise<number> {
+  async #pass(
+    handler: string,
+    signed: Uint8Array,
+    ttlHops: number,
+    path: readonly PeerId[],
+    options: WaitOptions,
+  ): Promise<number> {
     if (ttlHops < 1) return 0;
     const request = encodeRequest({ type: 'propagated', ttlHops, path, signed });
-    const replies = this.#next(path).map(({ pipe }) => pipe.request(request, options));
+    const replies = this.#next(handler, path).map(({ pipe }) => pipe.request(request, options));
     const settled = await Promise.allSettled(replies);
     return settled.filter(({ status }) => status === 'fulfilled').length;
   }
 
-  #next(path: readonly PeerId[]): OpenNeighbour[] {
+  #next(handler: string, path: readonly PeerId[]): OpenNeighbour[] {
     const fresh = this.#init.neighbours.open().filter(({ peer }) => !path.includes(peer));
-    return this.#hops(fresh).flatMap(({ peer }) => this.#init.neighbours.find(peer) ?? []);
+    const { hops } = this.#handlers.get(handler) ?? {};
+    const chosen = this.#hops(fresh);
+    return (hops?.(chosen) ?? chosen).flatMap(({ peer }) => this.#init.neighbours.find(peer) ?? []);
   }
 
   /** Counts what was not taken; true when the neighbour that sent it should have known, and is left alone for that. */
@@ -415,22 +428,10 @@ export class OpenGroupResolver implements ReachingResolver {
     };
   }
 
-  /** A signal for the deadline, the caller's signal and the end of this resolver, whichever is first. */
-  #deadline(timeoutMs: number, signal: AbortSignal | undefined): { readonly signal: AbortSignal; end(): void } {
-    const abort = new AbortController();
-    const onAbort = () => abort.abort();
+  /** For the deadline, the caller's signal and the end of this resolver, whichever is first. */
+  #deadline(timeoutMs: number, signal: AbortSignal | undefined): Deadline {
     const sources = [this.#closing.signal, ...(signal ? [signal] : [])];
-    for (const source of sources) {
-      source.addEventListener('abort', onAbort);
-      if (source.aborted) onAbort();
-    }
-    const timer = this.#init.clock.setTimer(timeoutMs, onAbort);
-    const end = () => {
-      timer.cancel();
-      for (const source of sources) source.removeEventListener('abort', onAbort);
-      onAbort();
-    };
-    return { signal: abort.signal, end };
+    return new Deadline(this.#init.clock, timeoutMs, sources);
   }
 }
 

@@ -57,12 +57,17 @@ export interface PropagateOptions extends WaitOptions {
   readonly ttlHops?: number;
 }
 
+export interface HandlerOptions {
+  /** Chooses among the next hops of what is propagated to this handler; default: all that `setHops` gives. */
+  readonly hops?: (neighbours: readonly GroupNeighbour[]) => readonly GroupNeighbour[];
+}
+
 /** Asking and answering inside one group (JXTA's resolver): every service of the overlay is a named handler of it. */
 export interface GroupResolver {
   readonly group: GroupId;
   readonly localPeer: PeerId;
   /** Throws `busy` when the name is taken. */
-  handle(name: string, handler: ResolverHandler): { close(): void };
+  handle(name: string, handler: ResolverHandler, options?: HandlerOptions): { close(): void };
   /** The linked members whose pipe is open. */
   neighbours(): readonly GroupNeighbour[];
   neighbour(peer: PeerId): GroupNeighbour | undefined;

@@ -66,6 +66,8 @@ export class FailedHops {
 
   /** Infinity while it rests. */
   costOf(near: PeerId, far: PeerId): number {
+    // A search asks this for thousands of hops, and mostly none has failed.
+    if (this.#failures.size === 0) return 0;
     const failure = this.#failures.get(`${near} ${far}`);
     const now = this.#clock.monotonicMs();
     if (failure === undefined || failure.untilMs <= now) return 0;

@@ -33,6 +33,9 @@ interface Step {
   readonly before: Step | undefined;
 }
 
+/** From each relay the hops that exist, and what each costs now. */
+type HopCosts = Map<PeerId, Map<PeerId, number>>;
+
 /**
  * Ways over relays to a peer, each without any peer twice, cheapest first, with few hops in common. A hop between two relays
  * exists when one of them names the other. Costs at most `maxRoutes * 2 * maxHops` passes over what was explored.
@@ -40,38 +43,44 @@ interface Step {
 export function findRoutes(init: FindRoutesInit): readonly (readonly PeerId[])[] {
   const { target, starts, ends, maxHops, maxRoutes } = init;
   const isFree = (relay: PeerId): boolean => relay !== target && !init.excluded.has(relay);
-  const graph = explore(init, isFree);
-  const taken = new Map<string, number>();
-  const found = new Map<string, { readonly route: readonly PeerId[]; readonly cost: number }>();
-  const first = [...new Set(starts)].filter(isFree);
-  const last = new Set(ends.filter(isFree));
   const own = (near: PeerId, far: PeerId): number => HOP_COST + Math.max(0, init.costOf(near, far));
-  const cost = (near: PeerId, far: PeerId): number => own(near, far) + (taken.get(`${near} ${far}`) ?? 0);
+  const graph = explore(init, isFree, own);
+  const first = new Map([...new Set(starts)].filter(isFree).map((relay, i) => [relay, i * RANK_COST]));
+  const ranks = new Map(first);
+  const last = new Map(ends.filter(isFree).map((relay) => [relay, own(relay, target)]));
+  const found = new Map<string, { readonly route: readonly PeerId[]; readonly cost: number }>();
   for (let i = 0; i < 2 * maxRoutes && found.size < maxRoutes; i++) {
-    const best = cheapest(first, last, target, graph, cost, (start) => taken.get(start) ?? 0, maxHops);
-    if (best === undefined) break;
-    const name = best.join(' ');
+    const best = cheapest(first, last, graph, maxHops);
+    const start = best?.[0];
+    if (best === undefined || start === undefined) break;
     const hops = best.map((relay, j) => [relay, best[j + 1] ?? target] as const);
-    const rank = first.indexOf(best[0] ?? target) * RANK_COST;
-    const sum = hops.reduce((total, [near, far]) => total + own(near, far), rank);
-    found.set(name, { route: best, cost: sum });
-    const again = (key: string): void => void taken.set(key, (taken.get(key) ?? 0) + AGAIN_COST);
-    for (const start of best.slice(0, 1)) again(start);
-    for (const [near, far] of hops) again(`${near} ${far}`);
+    const cost = hops.reduce((total, [near, far]) => total + own(near, far), ranks.get(start) ?? 0);
+    found.set(best.join(' '), { route: best, cost });
+    raise(first, start);
+    for (const [near, far] of hops) raise(far === target ? last : graph.get(near), far === target ? near : far);
   }
   return [...found.values()].sort((a, b) => a.cost - b.cost).map(({ route }) => route);
+}
+
+function raise(costs: Map<PeerId, number> | undefined, relay: PeerId): void {
+  costs?.set(relay, (costs.get(relay) ?? 0) + AGAIN_COST);
 }
 
 /** What relays say about each other, from both ends inwards. */
 function explore(
   { starts, ends, neighboursOf, maxHops, maxExplored }: FindRoutesInit,
   isFree: (relay: PeerId) => boolean,
-): ReadonlyMap<PeerId, ReadonlySet<PeerId>> {
-  const graph = new Map<PeerId, Set<PeerId>>();
+  costOf: (near: PeerId, far: PeerId) => number,
+): HopCosts {
+  const graph: HopCosts = new Map();
   const explored = new Set<PeerId>();
   const link = (a: PeerId, b: PeerId): void => {
-    const known = graph.get(a) ?? new Set();
-    graph.set(a, known.add(b));
+    let hops = graph.get(a);
+    if (hops === undefined) {
+      hops = new Map();
+      graph.set(a, hops);
+    }
+    if (!hops.has(b)) hops.set(b, costOf(a, b));
   };
   let edge = [...new Set([...ends, ...starts])].filter(isFree);
   for (let depth = 1; depth < maxHops && edge.length > 0; depth++) {
@@ -93,33 +102,27 @@ function explore(
 
 /**
  * The cheapest way: for each number of hops the cheapest to each relay. Each hop costs something, so that the cheapest of
- * all cannot pass a relay twice.
+ * all cannot pass a relay twice. `starts`, `ends`: what it costs to begin with a relay, and to go on from one to the target.
  */
 function cheapest(
-  starts: readonly PeerId[],
-  ends: ReadonlySet<PeerId>,
-  target: PeerId,
-  graph: ReadonlyMap<PeerId, ReadonlySet<PeerId>>,
-  cost: (near: PeerId, far: PeerId) => number,
-  startCost: (start: PeerId) => number,
+  starts: ReadonlyMap<PeerId, number>,
+  ends: ReadonlyMap<PeerId, number>,
+  graph: HopCosts,
   maxHops: number,
 ): readonly PeerId[] | undefined {
   let best: Step | undefined;
   let bestCost = Infinity;
   let steps = new Map<PeerId, Step>();
-  for (const [i, relay] of starts.entries()) {
-    steps.set(relay, { relay, cost: i * RANK_COST + startCost(relay), before: undefined });
-  }
+  for (const [relay, cost] of starts) steps.set(relay, { relay, cost, before: undefined });
   for (let hop = 1; hop <= maxHops; hop++) {
     for (const step of steps.values()) {
-      if (!ends.has(step.relay)) continue;
-      const whole = step.cost + cost(step.relay, target);
+      const whole = step.cost + (ends.get(step.relay) ?? Infinity);
       if (whole < bestCost) [best, bestCost] = [step, whole];
     }
     const next = new Map<PeerId, Step>();
     for (const before of hop < maxHops ? steps.values() : []) {
-      for (const relay of graph.get(before.relay) ?? []) {
-        const sum = before.cost + cost(before.relay, relay);
+      for (const [relay, cost] of graph.get(before.relay) ?? []) {
+        const sum = before.cost + cost;
         if (sum < bestCost && sum < (next.get(relay)?.cost ?? Infinity)) next.set(relay, { relay, cost: sum, before });
       }
     }

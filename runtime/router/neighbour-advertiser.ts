@@ -3,7 +3,7 @@ import { may } from '../group/capability.ts';
 import type { PeerId } from '../id/peer-id.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
-import type { GroupResolver } from '../resolver/resolver.ts';
+import type { GroupNeighbour, GroupResolver } from '../resolver/resolver.ts';
 import { LEAVE_OUT_AFTER_MS, MIN_ADVERTISE_INTERVAL_MS, NAME_AFTER_MS } from './router-defaults.ts';
 
 export interface NeighbourAdvertiserInit {
@@ -32,9 +32,11 @@ export class NeighbourAdvertiser {
 
   constructor(init: NeighbourAdvertiserInit) {
     this.#init = init;
-    const look = (): void => this.look();
+    const look = ({ credential }: GroupNeighbour): void => {
+      if (may(credential, 'relay')) this.look();
+    };
     this.#subscription = init.resolver.subscribe({ onOpen: look, onClosed: look });
-    look();
+    this.look();
   }
 
   /** What is advertised, or undefined while nothing is. */

@@ -7,6 +7,8 @@ export const ROUTE_HANDLER = 'route';
 export const MAX_ROUTES = 4;
 /** Peers whose advertisements are looked at for one search: 4 hops from both ends through relays that name 8 others. */
 export const MAX_EXPLORED = 256;
+/** What peers have signed of their relays, kept ready, about 200 bytes each. */
+export const MAX_READY_ROUTES = 1_024;
 /** How long ways that were found are kept when nothing changes, ms. */
 export const ROUTE_TTL_MS = 10_000;
 /** Peers to which ways are kept, about 1 KB each. */
@@ -23,6 +25,8 @@ export const MAX_FAILED_HOPS = 1_024;
 
 /** Neighbours that are asked before the question is propagated. */
 export const ASKED_NEIGHBOURS = 4;
+/** Neighbours that neither relay nor are a rendezvous to which each hop passes a propagated question: all, in a small group. */
+export const ASKED_OTHERS = 8;
 /** How long neighbours may take, and then others, ms: with the way itself less than the 2 s that a binder gives a relay. */
 export const ASK_TIMEOUT_MS = 400;
 export const PROPAGATE_TIMEOUT_MS = 800;

@@ -8,7 +8,7 @@ import { type FakeResolver, FakeResolvers } from '../resolver/testing/fake-resol
 import { NeighbourAdvertiser } from './neighbour-advertiser.ts';
 import { encodeRouteAnswer, encodeRouteQuery } from './route-codec.ts';
 import { Router } from './router.ts';
-import { HOP_REST_MS, MAX_FAILED_HOPS, ROUTE_HANDLER, VAIN_MS } from './router-defaults.ts';
+import { ASKED_OTHERS, HOP_REST_MS, MAX_FAILED_HOPS, ROUTE_HANDLER, VAIN_MS } from './router-defaults.ts';
 
 interface Member {
   readonly id: PeerId;
@@ -125,6 +125,31 @@ describe('a router', () => {
     expect(asked(r3)).toBeLessThanOrEqual(10);
     expect(a.router.status()['route searches']).toMatchObject({ used: 0, limit: 64 });
     expect(a.router.status()['route searches']?.dropped).toBeGreaterThan(130);
+  });
+
+  test('is not asked about in all of a large group: relays, a rendezvous and a few others at each hop', async () => {
+    const net = new Net();
+    const { a, r1, r2, r3 } = await net.chain();
+    const others = Array.from({ length: 40 }, (_, i) => net.member(`other ${i}`));
+    const last = net.member('last', ['rendezvous', 'member']);
+    for (const other of [...others, last]) net.link(r1, other);
+    const nobody = net.network.peer('nobody').localPeer;
+    await net.clock.run(a.router.seek(nobody));
+    expect([r1, r2, r3, last].map(asked).every((questions) => questions > 0)).toBe(true);
+    const reached = others.filter((other) => asked(other) > 0);
+    expect(reached.length).toBeGreaterThan(0);
+    expect(reached.length).toBeLessThanOrEqual(ASKED_OTHERS);
+  });
+
+  test('is found over a member that relays nothing', async () => {
+    const net = new Net();
+    const [a, b, bridge] = [net.member('a'), net.member('b'), net.member('bridge')];
+    const [r1, r2] = [net.relay('r1'), net.relay('r2')];
+    net.link(a, r1, bridge, r2, b);
+    await net.say(r1, NEIGHBOURS_KEY, [r2], a);
+    await net.say(b, '', [r2], r2);
+    await net.clock.run(a.router.seek(b.id));
+    expect(a.router.routesTo(b.id)).toEqual([[r1.id, r2.id]]);
   });
 
   test('believes nothing that is not signed by a member', async () => {

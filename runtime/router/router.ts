@@ -8,11 +8,12 @@ import type { PeerId } from '../id/peer-id.ts';
 import type { WaitOptions } from '../pipe/pipe.ts';
 import { MAX_RELAY_HOPS } from '../pipe/relayed-path.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { GroupResolver } from '../resolver/resolver.ts';
+import type { GroupNeighbour, GroupResolver, ResolverHandler } from '../resolver/resolver.ts';
 import { FailedHops } from './failed-hops.ts';
 import { findRoutes } from './find-routes.ts';
 import { RouteAnswers } from './route-answers.ts';
 import { decodeRouteAnswer, encodeRouteQuery } from './route-codec.ts';
+import { passesRoutes, routeHops } from './route-hops.ts';
 import { RouteTable } from './route-table.ts';
 import {
   ASK_TIMEOUT_MS,
@@ -88,6 +89,8 @@ export class Router {
   readonly #endings: (() => void)[];
   /** One more with each change of what ways are made of. */
   #generation = 0;
+  /** The linked relays, until there are others. */
+  #linked: readonly PeerId[] | undefined;
   #refused = 0;
   #forged = 0;
 
@@ -102,11 +105,19 @@ export class Router {
       this.#generation++;
     };
     const unsubscribe = store.subscribe({ kind: 'route', group }, ({ advertisement }) => {
+      this.#table.changed(advertisement);
       this.#failed.awaken(advertisement.publisher);
       changed();
     });
-    const neighbours = resolver.subscribe({ onOpen: changed, onClosed: changed });
-    const handler = resolver.handle(ROUTE_HANDLER, (body, context) => this.#answers.answer(body, context));
+    // Ways begin at linked relays: of other neighbours a busy peer has many that come and go.
+    const relayChanged = ({ credential }: GroupNeighbour): void => {
+      if (!may(credential, 'relay')) return;
+      this.#linked = undefined;
+      changed();
+    };
+    const neighbours = resolver.subscribe({ onOpen: relayChanged, onClosed: relayChanged });
+    const answer: ResolverHandler = (body, context) => this.#answers.answer(body, context);
+    const handler = resolver.handle(ROUTE_HANDLER, answer, { hops: routeHops });
     this.#endings = [unsubscribe, () => neighbours.unsubscribe(), () => handler.close()];
   }
 
@@ -210,10 +221,10 @@ export class Router {
   /** The nearest first. */
   #linkedRelays(): readonly PeerId[] {
     const { resolver, rttOf } = this.#init;
-    const relays = resolver.neighbours().flatMap(({ peer, credential }) => (may(credential, 'relay') ? peer : []));
-    const rtt = new Map(relays.map((peer) => [peer, rttOf?.(peer) ?? Infinity]));
-    const compare = (a: number, b: number): number => (a === b ? 0 : a - b);
-    return relays.sort((a, b) => compare(rtt.get(a) ?? Infinity, rtt.get(b) ?? Infinity));
+    this.#linked ??= resolver.neighbours().flatMap(({ peer, credential }) => (may(credential, 'relay') ? peer : []));
+    const ranked = this.#linked.map((peer) => ({ peer, rttMs: rttOf?.(peer) ?? Infinity }));
+    ranked.sort((a, b) => (a.rttMs === b.rttMs ? 0 : a.rttMs - b.rttMs));
+    return ranked.map(({ peer }) => peer);
   }
 
   #isKnown(target: PeerId): boolean {
@@ -236,11 +247,7 @@ export class Router {
   /** Those that relay or are a rendezvous first: they know most. */
   async #askNeighbours(target: PeerId, body: Uint8Array): Promise<boolean> {
     const { resolver } = this.#init;
-    const knows = (grant: Parameters<typeof may>[0]): boolean => may(grant, 'relay') || may(grant, 'rendezvous');
-    const asked = resolver
-      .neighbours()
-      .filter(({ credential }) => knows(credential))
-      .slice(0, ASKED_NEIGHBOURS);
+    const asked = resolver.neighbours().filter(passesRoutes).slice(0, ASKED_NEIGHBOURS);
     const options = { timeoutMs: ASK_TIMEOUT_MS, signal: this.#closing.signal };
     await Promise.all(
       asked.map(async (neighbour) => {

@@ -12,6 +12,9 @@ export type CborInput =
 
 const encoder = new TextEncoder();
 
+/** UTF-16 units of a text that is written by hand when it is ASCII: an array for its bytes would cost more than they do. */
+const MAX_SHORT_TEXT = 64;
+
 /**
  * Encodes deterministically (RFC 8949 section 4.2.1): shortest forms, definite lengths, map keys in bytewise order of
  * their encoding, the shortest float that keeps the value. A number that is a safe integer becomes an integer; a map
@@ -71,7 +74,7 @@ function writeMap(
     if (typeof key !== 'string' && typeof key !== 'bigint' && !Number.isSafeInteger(key)) {
       refuse(`a map key that is neither an integer nor text: ${String(key)}`);
     }
-    const keyWriter = new ByteWriter(16);
+    const keyWriter = new ByteWriter();
     write(keyWriter, key as CborKey, 0); // Proven just above.
     encoded.push([keyWriter.toBytes(), value]);
   }
@@ -96,11 +99,21 @@ function compareBytes(a: Uint8Array, b: Uint8Array): number {
 }
 
 function writeText(writer: ByteWriter, text: string): void {
+  if (text.length <= MAX_SHORT_TEXT && isAscii(text)) {
+    writer.head(3, text.length);
+    for (let i = 0; i < text.length; i++) writer.uint8(text.charCodeAt(i));
+    return;
+  }
   // Bytes that stand for a lone surrogate do not exist in UTF-8; the encoder would quietly put U+FFFD.
   if (!text.isWellFormed()) refuse('text with a lone surrogate');
   const bytes = encoder.encode(text);
   writer.head(3, bytes.length);
   writer.append(bytes);
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
 }
 
 function writeNumber(writer: ByteWriter, value: number): void {

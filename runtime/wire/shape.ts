@@ -50,8 +50,10 @@ export function readText(value: CborValue | undefined, what: string, rule?: Text
   if (rule?.maxLength !== undefined && value.length > rule.maxLength) {
     throw new PipevineError('malformed', `${what} may have ${rule.maxLength} characters at most, not ${value.length}.`);
   }
-  if (rule?.maxBytes !== undefined && (value.length > rule.maxBytes || encoder.encode(value).length > rule.maxBytes)) {
-    throw new PipevineError('malformed', `${what} may have ${rule.maxBytes} bytes of UTF-8 at most.`);
+  // One UTF-16 unit becomes three bytes at most: what is short enough need not be encoded to be counted.
+  const most = rule?.maxBytes ?? Infinity;
+  if (value.length > most || (3 * value.length > most && encoder.encode(value).length > most)) {
+    throw new PipevineError('malformed', `${what} may have ${most} bytes of UTF-8 at most.`);
   }
   return value;
 }

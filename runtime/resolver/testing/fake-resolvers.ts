@@ -9,6 +9,7 @@ import type { PeerId } from '../../id/peer-id.ts';
 import type { WaitOptions } from '../../pipe/pipe.ts';
 import type {
   GroupNeighbour,
+  HandlerOptions,
   NeighbourEvents,
   PropagateOptions,
   ReachingResolver,
@@ -102,7 +103,7 @@ export class FakeResolver implements ReachingResolver {
   readonly requests = new Map<string, number>();
   readonly distrusted: PeerId[] = [];
   readonly #network: FakeResolvers;
-  readonly #handlers = new Map<string, ResolverHandler>();
+  readonly #handlers = new Map<string, HandlerOptions & { readonly handler: ResolverHandler }>();
   readonly #neighbours = new Map<PeerId, FakeNeighbour>();
   readonly #listeners = new Set<NeighbourEvents>();
   #hops: (neighbours: readonly GroupNeighbour[]) => readonly GroupNeighbour[] = (all) => all;
@@ -116,12 +117,13 @@ export class FakeResolver implements ReachingResolver {
     this.credential = credential;
   }
 
-  handle(name: string, handler: ResolverHandler): { close(): void } {
+  handle(name: string, handler: ResolverHandler, options: HandlerOptions = {}): { close(): void } {
     if (this.#handlers.has(name)) throw new PipevineError('busy', `The handler ${name} is there already.`);
-    this.#handlers.set(name, handler);
+    const handled = { ...options, handler };
+    this.#handlers.set(name, handled);
     return {
       close: () => {
-        if (this.#handlers.get(name) === handler) this.#handlers.delete(name);
+        if (this.#handlers.get(name) === handled) this.#handlers.delete(name);
       },
     };
   }
@@ -232,16 +234,18 @@ export class FakeResolver implements ReachingResolver {
   /** Calls a handler as for a query from `asker`. Throws what it throws. */
   call(handler: string, body: Uint8Array, asker: FakeResolver, propagated: boolean, signal: AbortSignal) {
     this.requests.set(handler, (this.requests.get(handler) ?? 0) + 1);
-    const handle = this.#handlers.get(handler);
-    if (handle === undefined) throw new PipevineError('not-found', `There is no handler ${handler} here.`);
+    const handled = this.#handlers.get(handler);
+    if (handled === undefined) throw new PipevineError('not-found', `There is no handler ${handler} here.`);
     const { localPeer, group } = this;
     const { localPeer: remotePeer, credential } = asker;
     const context: ResolverContext = { group, localPeer, remotePeer, credential, propagated, signal };
-    return handle(body.slice(), context);
+    return handled.handler(body.slice(), context);
   }
 
-  nextHops(): FakeResolver[] {
-    return this.#hops(this.neighbours()).flatMap(({ peer }) => this.#network.peers.get(peer) ?? []);
+  nextHops(handler: string): FakeResolver[] {
+    const { hops } = this.#handlers.get(handler) ?? {};
+    const chosen = this.#hops(this.neighbours());
+    return (hops?.(chosen) ?? chosen).flatMap(({ peer }) => this.#network.peers.get(peer) ?? []);
   }
 
   has(handler: string): boolean {
@@ -276,7 +280,7 @@ export class FakeResolver implements ReachingResolver {
       }
     };
     const pass = async (from: FakeResolver, hops: number): Promise<void> => {
-      const next = from.nextHops();
+      const next = from.nextHops(handler);
       await this.#network.wait();
       if (signal.aborted) return;
       const work: Promise<void>[] = [];
