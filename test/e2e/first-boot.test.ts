@@ -106,6 +106,22 @@ it('takes a card to its group: set up, waiting for the gateway, joined, with no 
   expect(await pipevine(['join', code, ...thief])).toMatchObject({ code: 5 });
 });
 
+it('is waited for by who has flashed the card, who learns its id', async () => {
+  const image = join(folder.path, 'pi.img');
+  writeFileSync(image, Buffer.concat([Buffer.alloc(1_024 * 1_024), encodeBoardSetup({})]));
+  const [{ code }] = (await pipevineJson(['invite', '--uses', '1', '--home', gatewayHome])) as [{ code: string }];
+  const card = ['--device', join(folder.path, 'card.bin'), '--join', code, '--hostname', 'attic', '--yes', '--wait'];
+  const flashing = new PipevineProcess(['flash', image, ...card, '--home', gatewayHome, '--json'], OFFLINE);
+  await flashing.json((value) => (value.phase === 'done' ? value : undefined), DEADLINE_MS);
+  const attic = ['--home', join(folder.path, 'attic'), '--name', 'attic', '--seed', `tcp://127.0.0.1:${port}`];
+  expect(await pipevine(['join', code, ...attic, '--no-multicast'])).toMatchObject({ code: 0 });
+  const { process, ready } = await upUntilReady([...attic, '--profile', 'edge', '--listen', 'tcp://127.0.0.1:0']);
+  const appeared = await flashing.json((value) => (value.phase === 'appeared' ? value : undefined), DEADLINE_MS);
+  expect(appeared).toEqual({ phase: 'appeared', peer: ready.peer, name: 'attic' });
+  expect(await flashing.exited).toBe(0);
+  await process.end();
+});
+
 it('shows a code that is wrong, until another stands on the card', async () => {
   writeFileSync(setupPath(), encodeBoardSetup({ joinCode: 'b0000-00000-00000' }));
   const joining = new PipevineProcess(['first-boot', 'join', '--root', root, '--home', home], OFFLINE);
