@@ -12,8 +12,8 @@ describe('the simulated overlay', () => {
   for (const scenario of QUICK_SCENARIOS) {
     it(`holds with seeds ${SEEDS.join(', ')}: ${scenario.name}`, async () => {
       for (const seed of SEEDS) {
-        const { virtualMs } = await runScenario(scenario, seed);
-        expect(virtualMs).toBeGreaterThan(1_000);
+        const { events } = await runScenario(scenario, seed);
+        expect(events).toBeGreaterThan(100);
       }
     }, 60_000);
   }
