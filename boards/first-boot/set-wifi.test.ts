@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { readlinkSync, statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { setWifi } from './set-wifi.ts';
 import { MadeUpBoard } from './testing/made-up-board.ts';
@@ -20,14 +20,18 @@ it('is set for NetworkManager where that is installed, unreadable to others', as
   expect([board.commands, board.has('/etc/wpa_supplicant')]).toEqual([[], false]);
 });
 
-it('is set for wpa_supplicant and systemd-networkd elsewhere, which start then', async () => {
+it('is set for systemd-networkd and wpa_supplicant elsewhere, which starts when the radio is there', async () => {
   board.write('/usr/sbin/wpa_supplicant', '');
   await setWifi(board.host, WIFI);
   expect(statSync(board.at('/etc/wpa_supplicant/wpa_supplicant-wlan0.conf')).mode & 0o777).toBe(0o600);
   expect(board.read('/etc/systemd/network/80-pipevine-wlan0.network')).toContain('Name=wlan0\n');
-  expect(board.commands).toEqual([
-    'systemctl --no-block enable --now wpa_supplicant@wlan0.service systemd-networkd.service',
-  ]);
+  const wants = '/etc/systemd/system/sys-subsystem-net-devices-wlan0.device.wants/wpa_supplicant@wlan0.service';
+  expect(readlinkSync(board.at(wants))).toBe('/lib/systemd/system/wpa_supplicant@.service');
+  const network = 'systemctl --no-block enable --now systemd-networkd.service';
+  expect(board.commands.splice(0)).toEqual([network]);
+  board.write('/sys/class/net/wlan0/address', '');
+  await setWifi(board.host, WIFI);
+  expect(board.commands).toEqual([network, 'systemctl --no-block start wpa_supplicant@wlan0.service']);
   board.answer = () => ({ code: 1, output: 'no such unit\n' });
   await expect(setWifi(board.host, WIFI)).rejects.toThrow('failed (1): no such unit');
 });

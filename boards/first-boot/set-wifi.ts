@@ -1,14 +1,19 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { BoardsError } from '../boards-error.ts';
 import type { WifiNetwork } from '../setup/board-setup.ts';
 import type { FirstBootHost } from './first-boot-host.ts';
 import { replaceSystemFile } from './replace-file.ts';
+import { syncFolder } from './sync-folder.ts';
 import { networkManagerKeyfile, WLAN_NETWORK, wpaSupplicantConfiguration } from './wifi-files.ts';
 
 const KEYFILE = '/etc/NetworkManager/system-connections/pipevine.nmconnection';
 const SUPPLICANT_FILE = '/etc/wpa_supplicant/wpa_supplicant-wlan0.conf';
 const NETWORK_FILE = '/etc/systemd/network/80-pipevine-wlan0.network';
+const SUPPLICANT = 'wpa_supplicant@wlan0.service';
+const SUPPLICANT_UNIT = '/lib/systemd/system/wpa_supplicant@.service';
+/** Starts it when the radio appears. Wanted by a target instead, a board without one would wait for it at each start. */
+const SUPPLICANT_LINK = `/etc/systemd/system/sys-subsystem-net-devices-wlan0.device.wants/${SUPPLICANT}`;
 const REGULATORY_FILE = '/etc/modprobe.d/pipevine-wifi-country.conf';
 const MANAGER_STATE = '/var/lib/NetworkManager/NetworkManager.state';
 
@@ -29,14 +34,10 @@ export async function setWifi(host: FirstBootHost, wifi: WifiNetwork): Promise<v
   }
   replaceSystemFile(at(SUPPLICANT_FILE), wpaSupplicantConfiguration(wifi), 0o600);
   replaceSystemFile(at(NETWORK_FILE), WLAN_NETWORK);
-  // Does not wait for them: they start after this.
-  await mustRun(host, 'systemctl', [
-    '--no-block',
-    'enable',
-    '--now',
-    'wpa_supplicant@wlan0.service',
-    'systemd-networkd.service',
-  ]);
+  link(at(SUPPLICANT_LINK), SUPPLICANT_UNIT);
+  // Does not wait for what it starts, which starts after this; has systemd see the link.
+  await mustRun(host, 'systemctl', ['--no-block', 'enable', '--now', 'systemd-networkd.service']);
+  if (existsSync(at('/sys/class/net/wlan0'))) await mustRun(host, 'systemctl', ['--no-block', 'start', SUPPLICANT]);
 }
 
 /** At the next load of the module, and now where there is iw(8). */
@@ -63,6 +64,13 @@ async function mustRun(host: FirstBootHost, command: string, args: readonly stri
   const { code, output } = await host.run(command, args);
   if (code !== 0)
     throw new BoardsError('environment', `${command} ${args.join(' ')} failed (${code}): ${output.trim()}`);
+}
+
+function link(path: string, target: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  rmSync(path, { force: true });
+  symlinkSync(target, path);
+  syncFolder(dirname(path));
 }
 
 function namesIn(folder: string): readonly string[] {

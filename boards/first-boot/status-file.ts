@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { replaceFile } from './replace-file.ts';
+import { writeInPlace } from './write-in-place.ts';
 
 /** On the boot partition, beside the setup file: any computer can read it. */
 export const STATUS_FILE = 'pipevine-status.txt';
@@ -49,7 +49,7 @@ export class StatusFile {
     const since = `Since:     ${new Date(wallMs).toISOString()} by the clock of the board`;
     const [title = '', empty = '', now = '', ...rest] = lines;
     // Ends of lines that every editor knows.
-    replaceFile(this.#path, [title, empty, now, since, ...rest, ''].join('\r\n'));
+    writeInPlace(this.#path, [title, empty, now, since, ...rest, ''].join('\r\n'));
     this.#last = { state: status.state, atMs: monotonicMs };
   }
 
@@ -60,9 +60,10 @@ export class StatusFile {
 
 const isSame = (file: string, lines: readonly string[]) =>
   file
+    .trimEnd()
     .split('\r\n')
     .filter((line) => !line.startsWith('Since:'))
-    .join('\n') === `${lines.join('\n')}\n`;
+    .join('\n') === lines.join('\n');
 
 function linesOf({ state, hostname, peer, group, problems = [], next }: BoardStatus): string[] {
   const line = (label: string, text: string | undefined) =>

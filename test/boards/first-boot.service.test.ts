@@ -18,7 +18,8 @@ until grep -qs 'not accepted' /boot/firmware/pipevine-status.txt; do sleep 1; do
 cat /etc/hostname /proc/sys/kernel/hostname
 journalctl --no-pager -b -o cat -u pipevine | grep -o 'Pipevine edge "kitchen"'
 stat -c '%U %a' /home/ann/.ssh /home/ann/.ssh/authorized_keys /etc/wpa_supplicant/wpa_supplicant-wlan0.conf
-systemctl is-enabled wpa_supplicant@wlan0.service
+ls /etc/systemd/system/sys-subsystem-net-devices-wlan0.device.wants
+systemctl is-active wpa_supplicant@wlan0.service
 journalctl --no-pager -b | grep -i 'ordering cycle'
 journalctl --no-pager -b | grep -e B0000-00000 -e 'correct horse'
 echo 'hostname: attic' > ${SETUP}
@@ -43,7 +44,8 @@ it('sets a board up under systemd before its peer starts, and shows a wrong code
     ...POWER_UNITS,
     ...firstBootUnits('/usr/bin/pipevine'),
     // Stands for that of Debian.
-    'wpa_supplicant@.service': `[Service]\nExecStart=/bin/sleep 1000\n[Install]\nAlias=multi-user.target.wants/wpa_supplicant@%i.service\n`,
+    'wpa_supplicant@.service':
+      '[Unit]\nRequires=sys-subsystem-net-devices-%i.device\nAfter=sys-subsystem-net-devices-%i.device\n[Service]\nExecStart=/bin/sleep 1000\n',
   });
   const setup = encodeBoardSetup({
     joinCode: 'B0000-00000',
@@ -72,7 +74,8 @@ it('sets a board up under systemd before its peer starts, and shows a wrong code
     'ann 700',
     'ann 600',
     'root 600',
-    'enabled',
+    'wpa_supplicant@wlan0.service',
+    'inactive',
     'attic',
     'Result=exec-condition',
     '',

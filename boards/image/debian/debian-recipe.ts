@@ -17,6 +17,7 @@ export const PACKAGES = [
   'wpasupplicant',
   'systemd-sysv',
   'systemd-resolved',
+  'libidn2-0', // without it systemd-resolved tells no name.local to the network
   'systemd-timesyncd',
   'udev',
   'dbus',
@@ -107,6 +108,7 @@ chroot "$1" sh -ec '
     DEB_MAINT_PARAMS=configure run-parts --arg="$kernel" /etc/kernel/postinst.d
   done
   systemctl --quiet enable systemd-networkd.service systemd-resolved.service systemd-timesyncd.service ssh.service
+  systemctl --quiet disable wpa_supplicant.service # that of D-Bus; the setup starts the one of an interface
   useradd --create-home --shell /bin/bash ${FIRST_USER}
 '`;
 

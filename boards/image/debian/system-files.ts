@@ -8,6 +8,20 @@ export type SystemFile =
 /** Older clocks than this are set to it: systemd-timesyncd(8). A Raspberry Pi has none of its own that goes on without power. */
 export const CLOCK_FILE = 'usr/lib/clock-epoch';
 
+/** Each start of a board takes them from the time until it has joined, and a card is written to by some. */
+const NEVER_STARTED = [
+  // The system is whole when it is made: at its first start nothing of this has to be made again.
+  'ldconfig.service',
+  'systemd-journal-catalog-update.service',
+  // For LVM, which is not there; lists and copies of packages, that who installs something asks for.
+  ...['e2scrub_reap.service', 'e2scrub_all.timer'],
+  ...['apt-daily.timer', 'apt-daily-upgrade.timer', 'dpkg-db-backup.timer'],
+  // Of the kernel for those who develop it; of firmware and machines that a Raspberry Pi is not.
+  ...['dev-hugepages.mount', 'sys-kernel-debug.mount', 'sys-kernel-tracing.mount', 'sys-fs-fuse-connections.mount'],
+  ...['modprobe@fuse.service', 'modprobe@drm.service', 'modprobe@efi_pstore.service', 'systemd-pstore.service'],
+  ...['systemd-network-generator.service', 'systemd-udev-load-credentials.service'],
+];
+
 /** What turns the packages into a system: network, clock, names, SSH, and the growth to the size of the card. */
 export const SYSTEM_FILES: readonly SystemFile[] = [
   { path: 'etc/hostname', text: 'pipevine\n' },
@@ -50,9 +64,7 @@ export const SYSTEM_FILES: readonly SystemFile[] = [
     text: '[Journal]\nStorage=volatile\nRuntimeMaxUse=16M\n',
   },
 
-  // The system is whole when it is made: at its first start nothing of this has to be made again.
-  { path: 'etc/systemd/system/ldconfig.service', target: '/dev/null' },
-  { path: 'etc/systemd/system/systemd-journal-catalog-update.service', target: '/dev/null' },
+  ...NEVER_STARTED.map((unit) => ({ path: `etc/systemd/system/${unit}`, target: '/dev/null' })),
 
   // Keys alone let in, and root not at all.
   {
