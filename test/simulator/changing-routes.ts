@@ -20,6 +20,8 @@ const UPLINK: Partial<NetworkConditions> = {
 const WITHOUT_PATH_MS = 30_000;
 /** Then it is carried again within this time: peers dial, lease and bind once more while a tenth of all gets lost, ms. */
 const CARRIED_AGAIN_MS = 28_000;
+/** After the last trouble: until links that it has left dead are known to be (the keep-alive and its attempts), ms. */
+const NOTICED_MS = 30_000;
 /** The longest that one trouble lasts, ms. */
 const TROUBLE_MS = 15_000;
 /** Sending waits while there is no path. */
@@ -259,7 +261,9 @@ async function run(simulation: Simulation, traffic: Traffic): Promise<void> {
   }
   await routes.repair();
   await clock.run(sending);
-  // Over a path that has died unnoticed nobody could be told the end: the last message of each side finds a good one.
+  // Over a path that dies meanwhile nobody could be told the end: links that the last trouble has left dead are found out,
+  // and then the last message of each side finds a good path.
+  await clock.runFor(NOTICED_MS);
   await clock.run(Promise.all([sendLast(pipes[0], there), sendLast(pipes[1], back)]));
   for (const stream of streams) stream.checkComplete();
   simulation.note('paths', paths.size);
