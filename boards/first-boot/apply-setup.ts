@@ -1,9 +1,9 @@
 import { dirname } from 'node:path';
+import { messageOf } from '../message-of.ts';
 import { type BoardSetup, SETUP_FILE } from '../setup/board-setup.ts';
 import { authorizeKeys } from './authorized-keys.ts';
 import type { FirstBootHost } from './first-boot-host.ts';
 import { fingerprintOf, type JoinedState, markDone, readState, writeState } from './first-boot-state.ts';
-import { messageOf } from './message-of.ts';
 import { setConfiguration } from './set-configuration.ts';
 import { hostnameOf, setHostname } from './set-hostname.ts';
 import { setWifi } from './set-wifi.ts';

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
+import { messageOf } from '../message-of.ts';
 import { fingerprintOf, type JoinedState, markDone, readState, writeState } from './first-boot-state.ts';
-import { messageOf } from './message-of.ts';
 import { hostnameOf } from './set-hostname.ts';
 import { findSetupFile, readSetupFile, wipeSetupFile } from './setup-file.ts';
 import { type BoardStatus, JOINED, StatusFile, type StatusTimes } from './status-file.ts';

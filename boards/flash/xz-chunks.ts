@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { promisify } from 'node:util';
 import { BoardsError } from '../boards-error.ts';
+import { messageOf } from '../message-of.ts';
 import { type OnRead, READ_BYTES } from './image-chunks.ts';
 
 /** Of what xz complains about. */
@@ -61,8 +62,11 @@ function damaged(path: string, message: string): BoardsError {
 }
 
 function unusable(error: unknown): BoardsError {
-  const why = error instanceof Error ? error.message : String(error);
-  return new BoardsError('environment', `xz cannot be run (${why}); on Debian: sudo apt-get install xz-utils`, {
-    cause: error,
-  });
+  return new BoardsError(
+    'environment',
+    `xz cannot be run (${messageOf(error)}); on Debian: sudo apt-get install xz-utils`,
+    {
+      cause: error,
+    },
+  );
 }

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import * as zlib from 'node:zlib';
 import { BoardsError } from '../boards-error.ts';
+import { messageOf } from '../message-of.ts';
 import { type OnRead, READ_BYTES } from './image-chunks.ts';
 
 type Decompressor = zlib.Gunzip | zlib.ZstdDecompress;
@@ -69,7 +70,7 @@ async function* decompressed(
     onRead(start + output.bytesWritten);
   } catch (error) {
     if (error instanceof BoardsError) throw error;
-    throw damaged(path, error instanceof Error ? error.message : String(error), error);
+    throw damaged(path, messageOf(error), error);
   } finally {
     input.destroy();
     output.destroy();

@@ -47,6 +47,7 @@ export interface BoardImage {
 
 /** The name of the image in the working folder, where the tools find it. */
 const IMAGE = 'image';
+
 /**
  * Puts Pipevine and a setup into a copy of a stock image, without root and without mounting it, and checks both file systems
  * before and after. What is not whole is never at `out`. Throws a BoardsError that says what is wrong with what was given.
@@ -58,7 +59,7 @@ export async function makeBoardImage(init: BoardImageInit): Promise<BoardImage> 
   if (stem === undefined)
     throw new BoardsError('usage', `expected a name that ends with .img or .img.zst, not "${init.out}"`);
   const setup = encodeBoardSetup(init.setup);
-  await requireTools(['debugfs', 'e2fsck', 'mcopy', 'mtype', 'xz']);
+  requireTools(['debugfs', 'e2fsck', 'mcopy', 'mtype', 'xz']);
   await checkFree(out);
   const contents = await readDebianPackage(init.package);
   checkArchitecture(init, contents);

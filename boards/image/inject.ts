@@ -116,7 +116,7 @@ async function makeRoom({ image, readAt, root, changes, tool, onStep }: Room): P
 
 /** By fsck.vfat(8), which needs a file of the partition alone. True where it is not installed: nothing is known against it. */
 async function isBootSound(readAt: ReadAt, { boot }: ImageLayout, tool: ToolInit): Promise<boolean> {
-  if (!(await hasTool('fsck.vfat'))) return true;
+  if (!hasTool('fsck.vfat')) return true;
   const copy = join(tool.folder, 'boot');
   const file = await open(copy, 'wx', 0o600);
   try {

@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { delimiter } from 'node:path';
 import { BoardsError } from '../boards-error.ts';
+import { isOnPath } from './is-on-path.ts';
 
 /** The Debian package of each tool that works on images. */
 const PACKAGES = {
@@ -74,26 +73,14 @@ export async function runTool(
 }
 
 /** Throws `environment`, naming all that is missing at once. */
-export async function requireTools(tools: readonly SystemTool[]): Promise<void> {
-  const found = await Promise.all(tools.map(hasTool));
-  const absent = tools.filter((_tool, index) => !found[index]);
+export function requireTools(tools: readonly SystemTool[]): void {
+  const absent = tools.filter((tool) => !hasTool(tool));
   if (absent.length > 0) throw missing(absent);
 }
 
-export async function hasTool(tool: SystemTool): Promise<boolean> {
-  for (const folder of PATH.split(delimiter)) {
-    const works =
-      folder !== '' &&
-      (await access(join(folder, tool), constants.X_OK).then(
-        () => true,
-        () => false,
-      ));
-    if (works) return true;
-  }
-  return false;
-}
+export const hasTool = (tool: SystemTool): boolean => isOnPath(tool, PATH);
 
-export function missing(tools: readonly SystemTool[]): BoardsError {
+function missing(tools: readonly SystemTool[]): BoardsError {
   const packages = [...new Set(tools.map((tool) => PACKAGES[tool]))].sort();
   return new BoardsError(
     'environment',

@@ -1,6 +1,5 @@
-import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
 import { BoardsError } from '../../boards-error.ts';
+import { isOnPath } from '../is-on-path.ts';
 import { SYSTEM_PATH } from './apart.ts';
 
 /** Each program and the Debian package that has it. */
@@ -22,9 +21,7 @@ export function requirePrograms(searchPath = SYSTEM_PATH, isRoot = process.getui
   const needed = Object.entries(PROGRAMS).filter(
     ([program]) => process.arch !== 'arm64' || !program.startsWith('qemu-'),
   );
-  const missing = needed.filter(
-    ([program]) => !searchPath.split(':').some((folder) => isProgram(join(folder, program))),
-  );
+  const missing = needed.filter(([program]) => !isOnPath(program, searchPath));
   if (missing.length > 0) {
     const packages = [...new Set(missing.map(([, each]) => each))].sort().join(' ');
     throw new BoardsError(
@@ -37,14 +34,5 @@ export function requirePrograms(searchPath = SYSTEM_PATH, isRoot = process.getui
       'refused',
       'an image from Debian packages is made by root only, as its files belong to many users; run it with sudo, or use --base with a stock image, which needs no root',
     );
-  }
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
