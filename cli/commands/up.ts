@@ -22,6 +22,8 @@ export async function up(context: CommandContext): Promise<number> {
     profile,
     log,
     env,
+    // The journal, which others may read, gets none.
+    showsCode: !isService(env),
     ...(loadGateway === undefined ? {} : { loadGateway }),
     ...(reach && { reach }),
     ...(loadBoard === undefined ? {} : { loadBoard }),
@@ -49,7 +51,6 @@ function stopAsked(daemon: Daemon, signal: AbortSignal): Promise<void> {
 
 interface ReadyTextInit {
   readonly qr: string | undefined;
-  /** Then the journal, which others may read, gets no code. */
   readonly isService: boolean;
 }
 
@@ -62,8 +63,8 @@ export function readyText(ready: Ready, { qr, isService }: ReadyTextInit): strin
   };
   if (ready.groupName === null) row('Group', 'none yet; next: pipevine join CODE');
   else row(profile === 'gateway' ? 'Home group' : 'Group', ready.groupName);
-  if (code !== null && isService) row('Join code', 'make one with: sudo pipevine invite');
-  else if (code !== null) {
+  if (isService && profile === 'gateway') row('Join code', 'make one with: sudo pipevine invite');
+  if (code !== null) {
     row('Join code', code, `valid until ${ready.codeExpires}; on another machine: pipevine join CODE`);
   }
   row('Listening', ...ready.addresses);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadSettings } from '../config/settings.ts';
 import { runAt } from '../testing/running-daemon.ts';
-import { type Daemon, startDaemon } from './daemon.ts';
+import { type Daemon, type DaemonInit, startDaemon } from './daemon.ts';
 import { Log } from './log.ts';
 
 let home: string;
@@ -21,8 +21,11 @@ afterEach(async () => {
   rmSync(home, { recursive: true });
 });
 
-async function start(): Promise<Daemon> {
-  const settings = await loadSettings({ home, name: 'attic', listen: ['tcp://127.0.0.1:0'], multicast: false }, {});
+async function start(init: Partial<DaemonInit> = {}): Promise<Daemon> {
+  const settings = await loadSettings(
+    { home, name: 'attic', listen: ['tcp://127.0.0.1:0'], 'mqtt-listen': '127.0.0.1:0', multicast: false },
+    {},
+  );
   const log = new Log({
     level: 'info',
     json: false,
@@ -30,7 +33,7 @@ async function start(): Promise<Daemon> {
     write: (line) => logged.push(line),
     now: () => new Date(0),
   });
-  const daemon = await startDaemon({ settings, profile: 'edge', log, env: {} });
+  const daemon = await startDaemon({ settings, profile: 'edge', log, env: {}, showsCode: true, ...init });
   running.push(daemon);
   return daemon;
 }
@@ -70,6 +73,14 @@ describe('a daemon', () => {
     writeFileSync(join(home, 'control.sock'), '');
     await start();
     expect(await runAt(home, ['status'])).toMatchObject({ code: 0 });
+  });
+
+  it('makes a join code as a gateway where somebody sees it, and none elsewhere', async () => {
+    const gateway = { profile: 'gateway', loadGateway: () => import('./gateway.ts') } as const;
+    const first = await start(gateway);
+    expect(first.ready).toMatchObject({ code: expect.any(String), link: expect.any(String) });
+    await first.stop();
+    expect((await start({ ...gateway, showsCode: false })).ready).toMatchObject({ code: null, link: null });
   });
 
   it('names a busy port and how to choose another, and releases the home', async () => {

@@ -29,7 +29,7 @@ export interface Ready {
   /** The home group; null for an edge that has joined none yet. */
   readonly group: string | null;
   readonly groupName: string | null;
-  /** The join code; null where this peer cannot invite. */
+  /** The join code; null where none is shown, or this peer cannot invite. */
   readonly code: string | null;
   readonly link: string | null;
   readonly codeExpires: string | null;
@@ -53,6 +53,8 @@ export interface DaemonInit {
   readonly profile: Profile;
   readonly log: Log;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Whether somebody looks on who is shown a join code. */
+  readonly showsCode: boolean;
   /** Absent in a build for edges. */
   readonly loadGateway?: () => Promise<GatewayModule>;
   /** Absent: TCP alone. */
@@ -114,7 +116,7 @@ export async function startDaemon(init: DaemonInit): Promise<Daemon> {
       await control.close();
       removeControlSocket(settings.home, socket);
     });
-    const code = group === undefined ? undefined : await startCode(opened, group, profile);
+    const code = group === undefined || !init.showsCode ? undefined : await startCode(opened, group, profile);
     const ready: Ready = {
       event: 'ready',
       peer: peer.id,
