@@ -213,16 +213,27 @@ describe('keys for SSH', () => {
     expect([board.read('/root/secret'), board.read(keysFile)]).toEqual(['of root\n', `${KEY}\n`]);
   });
 
-  it('make a user who is missing, without a password', async () => {
+  it('make a user who is missing, in the groups that are there, without a password', async () => {
     board.answer = (command) => {
       if (command.startsWith('useradd')) board.addUser('ann');
       return { code: 0, output: '' };
     };
     board.setUp({ user: 'ann', sshKeys: [KEY] });
     expect((await apply()).problems).toEqual([]);
-    expect(board.commands).toEqual(['useradd --create-home --shell /bin/bash ann']);
+    expect(board.commands).toEqual(['useradd --create-home --shell /bin/bash --groups gpio,sudo ann']);
     expect(board.read('/home/ann/.ssh/authorized_keys')).toBe(`${KEY}\n`);
     expect(statSync(board.at('/etc/sudoers.d/010_pipevine-ann')).mode & 0o777).toBe(0o440);
+  });
+
+  it.each([
+    ['off, by which it is switched on', 1, true],
+    ['on, which stays as it is', 0, false],
+  ])('find the SSH server %s', async (_how, code, isSwitchedOn) => {
+    board.write('/lib/systemd/system/ssh.service', '');
+    board.answer = (command) => ({ code: command.includes('is-enabled') ? code : 0, output: '' });
+    board.setUp({ user: 'pi', sshKeys: [KEY] });
+    expect((await apply()).problems).toEqual([]);
+    expect(board.commands.includes('systemctl --no-block enable --now ssh.service')).toBe(isSwitchedOn);
   });
 
   it.each([

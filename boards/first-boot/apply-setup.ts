@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import { messageOf } from '../message-of.ts';
 import { type BoardSetup, SETUP_FILE } from '../setup/board-setup.ts';
 import { authorizeKeys } from './authorized-keys.ts';
+import { enableSsh } from './enable-ssh.ts';
 import type { FirstBootHost } from './first-boot-host.ts';
 import { fingerprintOf, type JoinedState, markDone, readState, writeState } from './first-boot-state.ts';
 import { setConfiguration } from './set-configuration.ts';
@@ -61,9 +62,10 @@ export async function applySetup({ host, checkConfiguration, now }: ApplySetupIn
     setConfiguration(host, value);
   });
   await part('wifi', wifi, (value) => setWifi(host, value));
-  await part('ssh-keys', sshKeys && { user, sshKeys }, async (value) =>
-    authorizeKeys(root, await systemUser(host, value.user), value.sshKeys),
-  );
+  await part('ssh-keys', sshKeys && { user, sshKeys }, async (value) => {
+    authorizeKeys(root, await systemUser(host, value.user), value.sshKeys);
+    await enableSsh(host);
+  });
   const isNews = changed.length + problems.length + state.problems.length > 0;
   if (isNews) await attempt(() => writeState(root, { ...state, applied, problems }));
   if (problems.length === 0 && joinCode === undefined) await attempt(() => markDone(root, path));

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { BoardsError } from '../boards-error.ts';
 import type { WifiNetwork } from '../setup/board-setup.ts';
 import type { FirstBootHost } from './first-boot-host.ts';
+import { mustRun } from './must-run.ts';
 import { replaceSystemFile } from './replace-file.ts';
 import { syncFolder } from './sync-folder.ts';
 import { networkManagerKeyfile, WLAN_NETWORK, wpaSupplicantConfiguration } from './wifi-files.ts';
@@ -58,12 +59,6 @@ function unblock(root: string): void {
   const text = textOf(state);
   const on = text.replace('WirelessEnabled=false', 'WirelessEnabled=true');
   if (on !== text) replaceSystemFile(state, on);
-}
-
-async function mustRun(host: FirstBootHost, command: string, args: readonly string[]): Promise<void> {
-  const { code, output } = await host.run(command, args);
-  if (code !== 0)
-    throw new BoardsError('environment', `${command} ${args.join(' ')} failed (${code}): ${output.trim()}`);
 }
 
 function link(path: string, target: string): void {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BoardsError } from '../boards-error.ts';
+import { LOGIN_GROUPS } from '../setup/login-groups.ts';
 import type { FirstBootHost } from './first-boot-host.ts';
 import { replaceSystemFile } from './replace-file.ts';
 
@@ -36,10 +37,19 @@ export async function systemUser(host: FirstBootHost, name: string | undefined):
   }
   // Before the user, so that a power cut between the two leaves none without it.
   replaceSystemFile(join(host.root, `/etc/sudoers.d/010_pipevine-${name}`), `${name} ALL=(ALL) NOPASSWD: ALL\n`, 0o440);
-  const { code, output } = await host.run('useradd', ['--create-home', '--shell', '/bin/bash', name]);
+  const groups = groupsOf(host.root).filter((group) => LOGIN_GROUPS.includes(group));
+  const inGroups = groups.length === 0 ? [] : ['--groups', groups.join(',')];
+  const { code, output } = await host.run('useradd', ['--create-home', '--shell', '/bin/bash', ...inGroups, name]);
   const made = find();
   if (made !== undefined) return made;
   throw new BoardsError('environment', `there is no user "${name}", and useradd failed (${code}): ${output.trim()}`);
+}
+
+/** Names of group(5). */
+function groupsOf(root: string): string[] {
+  return readFileSync(join(root, '/etc/group'), 'utf8')
+    .split('\n')
+    .map((line) => line.split(':')[0] ?? '');
 }
 
 /** passwd(5) */

@@ -12,14 +12,17 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-export interface StockImageInit {
+interface DiskInit {
   readonly table?: 'dos' | 'gpt';
-  readonly architecture?: string;
   /** On the boot partition. */
   readonly bootFiles?: Readonly<Record<string, string>>;
+  readonly rootMiB?: number;
+}
+
+export interface StockImageInit extends DiskInit {
+  readonly architecture?: string;
   /** On the root partition, absolute, besides those that every one has. */
   readonly rootFiles?: Readonly<Record<string, string>>;
-  readonly rootMiB?: number;
 }
 
 export interface StockImage {
@@ -56,9 +59,9 @@ export const statusOf = (architecture: string): string =>
     )
     .join('\n');
 
-/** The image of a disk as Raspberry Pi OS and Debian come: a FAT boot partition, an ext4 root with /usr merged. */
+/** An image as Raspberry Pi OS and Debian come, with /usr merged, and nothing that runs. */
 export function makeStockImage(folder: string, name: string, init: StockImageInit = {}): StockImage {
-  const { table = 'dos', architecture = 'arm64', bootFiles = {}, rootFiles = {}, rootMiB = 64 } = init;
+  const { architecture = 'arm64', rootFiles = {}, ...disk } = init;
   const tree = join(folder, `${name}.tree`);
   for (const path of [
     'usr/bin',
@@ -86,6 +89,14 @@ export function makeStockImage(folder: string, name: string, init: StockImageIni
     mkdirSync(dirname(join(tree, path)), { recursive: true });
     writeFileSync(join(tree, path), content);
   }
+  const image = makeDisk(folder, name, tree, disk);
+  rmSync(tree, { recursive: true });
+  return image;
+}
+
+/** The image of a disk: a FAT boot partition, and an ext4 root with what is in `tree`. */
+export function makeDisk(folder: string, name: string, tree: string, init: DiskInit = {}): StockImage {
+  const { table = 'dos', bootFiles = {}, rootMiB = 64 } = init;
   const [boot, root, file] = [join(folder, `${name}.boot`), join(folder, `${name}.root`), join(folder, name)];
   for (const [path, mib] of [
     [boot, BOOT_MIB],
@@ -119,6 +130,5 @@ export function makeStockImage(folder: string, name: string, init: StockImageIni
     rmSync(part);
   }
   closeSync(disk);
-  rmSync(tree, { recursive: true });
   return { file, bootOffset: BOOT_AT_MIB * MIB, rootOffset: ROOT_AT_MIB * MIB };
 }

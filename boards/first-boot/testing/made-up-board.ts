@@ -31,6 +31,7 @@ export class MadeUpBoard {
     this.write('/etc/hosts', '127.0.0.1\tlocalhost\n127.0.1.1\traspberrypi\n');
     this.write('/proc/sys/kernel/hostname', 'raspberrypi\n');
     this.write('/etc/passwd', 'daemon:x:1:1::/usr/sbin:/usr/sbin/nologin\n');
+    this.write('/etc/group', 'root:x:0:\ngpio:x:997:\nsudo:x:27:\n');
     this.addUser('pi');
   }
 

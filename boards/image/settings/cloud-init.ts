@@ -1,5 +1,6 @@
 import { BoardsError } from '../../boards-error.ts';
 import type { BoardSetup, WifiNetwork } from '../../setup/board-setup.ts';
+import { LOGIN_GROUPS } from '../../setup/login-groups.ts';
 
 /** The files of cloud-init's NoCloud source on the boot partition of an image; undefined: not there. */
 export interface CloudInitFiles {
@@ -10,20 +11,27 @@ export interface CloudInitFiles {
 
 const HEADER = /^\ufeff?#cloud-config[ \t]*\r?\n/;
 const ADDED = '# From `pipevine image`:';
-/** What the first user of Raspberry Pi OS may do. Groups that a system lacks are made. */
-const USER_GROUPS = 'users,adm,dialout,audio,netdev,video,plugdev,cdrom,games,input,gpio,spi,i2c,render,sudo';
 
 /** NoCloud takes the other files only where this one is. */
 export const META_DATA = 'dsmode: local\ninstance-id: pipevine-image\n';
+
+/** Whose cloud-init reads it: that of Raspberry Pi OS has words of its own. */
+export type CloudInitDialect = 'cloudinit-rpi' | 'cloudinit';
 
 /**
  * A user-data document (cloud-init's cloud-config) with hostname, user and keys added to what the image has. Undefined: there is
  * nothing to add. Throws `refused` where it sets one of them already, or is no document that can be added to.
  */
-export function userDataWith(existing: string, { hostname, user, sshKeys = [] }: BoardSetup): string | undefined {
+export function userDataWith(
+  existing: string,
+  { hostname, user, sshKeys = [] }: BoardSetup,
+  dialect: CloudInitDialect,
+): string | undefined {
   const added: Record<string, string> = {
     ...(hostname !== undefined && { hostname: quoted(hostname), manage_etc_hosts: 'true' }),
-    ...(sshKeys.length > 0 && { enable_ssh: 'true', ...loginOf(user, sshKeys) }),
+    ...(sshKeys.length > 0 && loginOf(user, sshKeys)),
+    // There SSH is off unless this is said; others take no word that they do not know.
+    ...(sshKeys.length > 0 && dialect === 'cloudinit-rpi' && { enable_ssh: 'true' }),
   };
   if (Object.keys(added).length === 0) return undefined;
   const keys = topLevelKeys(existing);
@@ -43,7 +51,7 @@ function loginOf(user: string | undefined, sshKeys: readonly string[]): Record<s
   if (user === undefined) return { ssh_authorized_keys: keys('') };
   const fields = [
     `name: ${quoted(user)}`,
-    `groups: ${USER_GROUPS}`,
+    `groups: ${LOGIN_GROUPS.join(',')}`,
     'shell: /bin/bash',
     'lock_passwd: true',
     'sudo: ALL=(ALL) NOPASSWD:ALL',

@@ -34,11 +34,12 @@ export async function hostSettings(
   const userData = await boot.readText('user-data');
   if (userData !== undefined) {
     const metaData = await boot.readText('meta-data');
-    const changed = userDataWith(userData, setup);
+    const format = found.has(RASPBERRY_PI_FILE) ? 'cloudinit-rpi' : 'cloudinit';
+    const changed = userDataWith(userData, setup, format);
     const network =
       setup.wifi === undefined ? undefined : networkConfigWith(await boot.readText('network-config'), setup.wifi);
     return {
-      format: found.has(RASPBERRY_PI_FILE) ? 'cloudinit-rpi' : 'cloudinit',
+      format,
       files: [
         ...(changed === undefined ? [] : [{ name: 'user-data', content: changed }]),
         ...(network === undefined ? [] : [{ name: 'network-config', content: network }]),

@@ -20,7 +20,7 @@ describe('user-data of cloud-init', () => {
   test('keeps what a stock image has, and adds to it', () => {
     const stock =
       "#cloud-config\r\n# comment\n\nssh_pwauth: false\npackages:\n- a\n- b\n'quoted' : {a: 1}\nwrite_files:\n  - content: |\n      x\n";
-    const text = userDataWith(stock, SETUP) ?? '';
+    const text = userDataWith(stock, SETUP, 'cloudinit') ?? '';
     expect(text.startsWith('#cloud-config\r\n# comment')).toBe(true);
     expect(parse(text)).toMatchObject({
       ssh_pwauth: false,
@@ -28,16 +28,23 @@ describe('user-data of cloud-init', () => {
       quoted: { a: 1 },
       hostname: 'no',
       manage_etc_hosts: true,
-      enable_ssh: true,
       users: [{ name: 'null', shell: '/bin/bash', lock_passwd: true, ssh_authorized_keys: [KEY, KEY] }],
     });
     expect(text).not.toContain('SECRET');
+    expect(parse(text)).not.toHaveProperty('enable_ssh');
+  });
+
+  test('has SSH switched on by the word that only Raspberry Pi OS knows', () => {
+    expect(parse(userDataWith('#cloud-config\n', SETUP, 'cloudinit-rpi') ?? '')).toMatchObject({ enable_ssh: true });
+    expect(userDataWith('#cloud-config\n', { hostname: 'attic' }, 'cloudinit-rpi')).not.toContain('ssh');
   });
 
   test('gives keys without a name to the first user, and is left alone when there is nothing to say', () => {
     const { user: _user, ...nameless } = SETUP;
-    expect(parse(userDataWith('#cloud-config\n', nameless) ?? '')).toMatchObject({ ssh_authorized_keys: [KEY, KEY] });
-    expect(userDataWith('#!/bin/sh\n', { joinCode: 'X' })).toBeUndefined();
+    expect(parse(userDataWith('#cloud-config\n', nameless, 'cloudinit') ?? '')).toMatchObject({
+      ssh_authorized_keys: [KEY, KEY],
+    });
+    expect(userDataWith('#!/bin/sh\n', { joinCode: 'X' }, 'cloudinit')).toBeUndefined();
   });
 
   test.each([
@@ -52,7 +59,7 @@ describe('user-data of cloud-init', () => {
     ['#cloud-config\na: "x\ny: z"\n? b\n', '? b'],
     ['#cloud-config\n"host\\u006eame": mine\n', 'nothing can be added safely'],
   ])('with settings of its own is refused: %j', (existing, message) => {
-    expect(() => userDataWith(existing, SETUP)).toThrow(message);
+    expect(() => userDataWith(existing, SETUP, 'cloudinit')).toThrow(message);
   });
 });
 
