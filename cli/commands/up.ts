@@ -1,9 +1,13 @@
 import type { Profile } from '../config/settings.ts';
+import { collectGarbage } from '../daemon/collect-garbage.ts';
 import { type Daemon, type Ready, startDaemon } from '../daemon/daemon.ts';
 import { Log } from '../daemon/log.ts';
 import { isService, serviceNotify } from '../daemon/service-notify.ts';
 import { EXIT } from '../output/exit-code.ts';
 import type { CommandContext } from './command-context.ts';
+
+/** Then what only the start of a small peer needed is garbage: 2 MB. */
+const START_IS_OVER_MS = 5_000;
 
 /** Runs a peer until it is stopped. */
 export async function up(context: CommandContext): Promise<number> {
@@ -36,7 +40,9 @@ export async function up(context: CommandContext): Promise<number> {
   output.value(daemon.ready, () => readyText(daemon.ready, { qr, isService: isService(env) }));
   const notify = serviceNotify({ env, warn: (text) => log.warn(text) });
   await notify.ready();
+  const started = profile === 'edge' ? setTimeout(collectGarbage, START_IS_OVER_MS) : undefined;
   await stopAsked(daemon, signal);
+  clearTimeout(started);
   notify.close();
   log.info('stopping');
   await daemon.stop();

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { PipevineError } from '@pipevine/runtime';
@@ -62,7 +62,7 @@ export async function loadSettings(flags: Flags, env: Environment): Promise<Sett
   const explicit = new Map([...variables(env), ...checkedFlags(flags)]);
   const named = text(explicit, 'config');
   const configFile = named ?? configFileOf(homeOf(explicit, env));
-  const source = await readConfig(configFile, named !== undefined);
+  const source = readConfig(configFile, named !== undefined);
   if (source !== undefined) {
     for (const [key, value] of parseConfig(source, configFile)) given.set(key, value);
     if (named === undefined && given.has('home')) {
@@ -130,9 +130,9 @@ function checked(option: OptionSpec, value: OptionValue | undefined, where: stri
   throw new PipevineError('invalid-argument', `${where}: ${fault ?? 'expected a value'}, not "${written}"`);
 }
 
-async function readConfig(file: string, mustExist: boolean): Promise<string | undefined> {
+function readConfig(file: string, mustExist: boolean): string | undefined {
   try {
-    return await readFile(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'ENOENT' && !mustExist) return undefined;

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import type { Environment } from '../config/settings.ts';
 
 /** Tells a service manager how the daemon is; of all else nothing. */
@@ -55,7 +54,9 @@ function watchdogMs(env: Environment): number | undefined {
   return isOurs && Number.isSafeInteger(us) && us > 0 ? us / 1_000 : undefined;
 }
 
-function runCommand(command: string, args: readonly string[]): Promise<void> {
+async function runCommand(command: string, args: readonly string[]): Promise<void> {
+  // Loaded by who has a service manager: a start without one is quicker.
+  const { execFile } = await import('node:child_process');
   return new Promise((resolve, reject) => {
     execFile(command, [...args], { timeout: 10_000 }, (error) => (error === null ? resolve() : reject(error)));
   });
