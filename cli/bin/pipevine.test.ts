@@ -25,6 +25,15 @@ it('prints the version and nothing else, without a warning', async () => {
   expect(await run(process.execPath, [LAUNCHER, '--version'])).toEqual({ stdout: '0.1.0\n', stderr: '' });
 });
 
+it('keeps what it has compiled in a clone beside its dependencies', async () => {
+  const says = join(folder, 'says.cjs');
+  writeFileSync(says, "process.on('exit', () => console.error(require('node:module').getCompileCacheDir()));\n");
+  const { NODE_COMPILE_CACHE: _other, ...env } = process.env;
+  const { stderr } = await run(process.execPath, ['-r', says, LAUNCHER, '--version'], { env });
+  const cache = fileURLToPath(new URL('../../node_modules/.cache/pipevine-compile', import.meta.url));
+  expect(stderr.startsWith(cache)).toBe(true);
+});
+
 it('takes the Node beside it when the machine has an old one', async () => {
   const { stdout } = await run(process.execPath, ['-r', join(folder, 'old.cjs'), LAUNCHER, '--version']);
   expect(stdout).toBe('0.1.0\n');
