@@ -1,20 +1,10 @@
 import { execFile } from 'node:child_process';
 import { delimiter } from 'node:path';
 import { BoardsError } from '../boards-error.ts';
-import { isOnPath } from './is-on-path.ts';
+import { installing, isOnPath, type Program } from './programs.ts';
 
-/** The Debian package of each tool that works on images. */
-const PACKAGES = {
-  debugfs: 'e2fsprogs',
-  e2fsck: 'e2fsprogs',
-  resize2fs: 'e2fsprogs',
-  mcopy: 'mtools',
-  mtype: 'mtools',
-  xz: 'xz-utils',
-  'fsck.vfat': 'dosfstools',
-} as const;
-
-export type SystemTool = keyof typeof PACKAGES;
+/** What works on the file systems of an image. */
+export type SystemTool = Extract<Program, 'debugfs' | 'e2fsck' | 'resize2fs' | 'mcopy' | 'mtype' | 'xz' | 'fsck.vfat'>;
 
 export interface ToolInit {
   /** Working folder. All names that a tool gets are relative to it, so that a user's path never meets a tool's own syntax. */
@@ -81,9 +71,5 @@ export function requireTools(tools: readonly SystemTool[]): void {
 export const hasTool = (tool: SystemTool): boolean => isOnPath(tool, PATH);
 
 function missing(tools: readonly SystemTool[]): BoardsError {
-  const packages = [...new Set(tools.map((tool) => PACKAGES[tool]))].sort();
-  return new BoardsError(
-    'environment',
-    `needed, and not here: ${tools.join(', ')}; on Debian: apt-get install ${packages.join(' ')}`,
-  );
+  return new BoardsError('environment', `needed, and not here: ${tools.join(', ')}; on Debian: ${installing(tools)}`);
 }
