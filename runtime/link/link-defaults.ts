@@ -16,6 +16,9 @@ export const MAX_RECORD_PLAINTEXT_BYTES = 65_535 - TAG_BYTES;
 /** Plaintext buffer of a link that has little to say, in bytes; it doubles as needed and shrinks when idle. */
 export const MIN_RECORD_BUFFER_BYTES = 1_024;
 
+/** A link that has sent so short a time ago is busy, and sends next one turn of the event loop later. Far below any round trip. */
+export const BUSY_MS = 0.05;
+
 /** Queued and not yet handed to the transport, in bytes of plaintext: above it the caller is asked to wait. */
 export const HIGH_WATER_BYTES = 1_048_576;
 

@@ -11,6 +11,7 @@ import { MAX_CONTROL_FRAMES_PER_RECORD } from '../wire/wire-defaults.ts';
 import { KeepAliveState } from './keep-alive-state.ts';
 import type { Link, LinkHandler, LinkTraffic } from './link.ts';
 import {
+  BUSY_MS,
   DATAGRAM_RECORD_OVERHEAD_BYTES,
   LINGER_MS,
   MAX_EARLY_BYTES,
@@ -61,7 +62,7 @@ export class SessionLink implements Link {
   readonly #path: PathMtuState | undefined;
   readonly #keepAlive: KeepAliveState;
   readonly #sink: FrameSink;
-  readonly #flush = () => this.#endTurn();
+  readonly #flush = () => this.#endTurnUnlessBusy();
   #handler: LinkHandler | undefined;
   #state: State = 'opening';
   #timer: Timer | undefined;
@@ -75,6 +76,7 @@ export class SessionLink implements Link {
   #controlFrames = 0;
   #sealedBytes = 0;
   #turnPending = false;
+  #transmittedMs = Number.NEGATIVE_INFINITY;
   #blocked = false;
   #callerWaits = false;
   #pongToken: number | undefined;
@@ -424,6 +426,13 @@ export class SessionLink implements Link {
     this.#controlFrames = 0;
   }
 
+  /** Who sends in turn after turn pays for one record where there would be two: the second turn waits for the third. */
+  #endTurnUnlessBusy(): void {
+    const sinceMs = this.#clock.monotonicMs() - this.#transmittedMs;
+    if (sinceMs < BUSY_MS) this.#clock.setTimer(0, () => this.#endTurn());
+    else this.#endTurn();
+  }
+
   #endTurn(): void {
     this.#turnPending = false;
     if (this.#blocked || this.#state !== 'open') return;
@@ -437,6 +446,7 @@ export class SessionLink implements Link {
     this.#sealRecord();
     if (this.#sealedBytes === 0) return;
     this.#sealedBytes = 0;
+    this.#transmittedMs = this.#clock.monotonicMs();
     this.#blocked = !this.#port.transmit();
   }
 

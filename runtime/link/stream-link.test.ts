@@ -186,6 +186,20 @@ describe('a stream link', () => {
     expect(atA.frames).toEqual([{ type: FrameType.ack, channel: 5, next: 1, limit: 100, ranges: [] }]);
   });
 
+  it('makes one record of what turns right after one another queue, and sends at once what comes later', async () => {
+    const { a, clock } = await linkPair('stream');
+    await clock.runFor(1);
+    const queue = () => void a.queueFrame({ type: FrameType.ping, token: 1 });
+    const records = a.traffic.recordsOut;
+    // Each timer is a turn of its own; all are due at the same time.
+    for (let turn = 0; turn < 5; turn++) clock.setTimer(10, queue);
+    await clock.runFor(10);
+    expect(a.traffic.recordsOut - records).toBe(2);
+    clock.setTimer(10, queue);
+    await clock.runFor(10);
+    expect(a.traffic.recordsOut - records).toBe(3);
+  });
+
   it('makes one record and one write of all that is queued in a turn', async () => {
     const { a, atB, clock, dialler } = await linkPair('stream');
     const [writes, records, handled] = [dialler.written.length, a.traffic.recordsOut, atB.records];

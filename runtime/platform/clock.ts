@@ -10,7 +10,10 @@ export interface Clock {
   monotonicMs(): number;
   /** Milliseconds since 1970-01-01 UTC; may step in either direction. */
   wallMs(): number;
-  /** Calls back once, after `delayMs` (0 or more) of monotonic time. A pending timer does not keep the process alive by itself. */
+  /**
+   * Calls back once, after `delayMs` (0 or more) of monotonic time; without a delay, in the next turn of the event loop. A pending timer
+   * does not keep the process alive by itself.
+   */
   setTimer(delayMs: number, callback: () => void): Timer;
   /**
    * Calls back once when the current turn of the event loop is over, its microtasks included: what is queued by

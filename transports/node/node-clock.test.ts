@@ -50,6 +50,13 @@ describe('timers', () => {
     timer.cancel();
   });
 
+  it('without a delay call back in the next turn', async () => {
+    const trace: string[] = [];
+    nodeClock.setTimer(0, () => trace.push('no delay'));
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    expect(trace).toEqual(['no delay']);
+  });
+
   it('call back once, and not after cancel', async () => {
     const trace: string[] = [];
     nodeClock.setTimer(0, () => trace.push('cancelled')).cancel();

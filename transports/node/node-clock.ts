@@ -10,7 +10,8 @@ export const nodeClock: Clock = {
   wallMs: () => Date.now(),
   setTimer(delayMs, callback): Timer {
     if (Number.isNaN(delayMs)) throw new PipevineError('invalid-argument', 'A timer needs a delay in ms, not NaN.');
-    return delayMs <= MAX_TIMEOUT_MS ? new NodeTimer(Math.max(0, delayMs), callback) : new LongTimer(delayMs, callback);
+    if (delayMs <= 0) return new NextTurn(callback);
+    return delayMs <= MAX_TIMEOUT_MS ? new NodeTimer(delayMs, callback) : new LongTimer(delayMs, callback);
   },
   endOfTurn(callback) {
     // A tick asked for by a microtask runs when the microtask queue has drained, so code that awaits between two sends
@@ -18,6 +19,19 @@ export const nodeClock: Clock = {
     queueMicrotask(() => process.nextTick(callback));
   },
 };
+
+/** Without a delay: setTimeout makes a millisecond of none. Not unref'd, or the loop could wait for a socket before it. */
+class NextTurn implements Timer {
+  readonly #immediate: NodeJS.Immediate;
+
+  constructor(callback: () => void) {
+    this.#immediate = setImmediate(callback);
+  }
+
+  cancel(): void {
+    clearImmediate(this.#immediate);
+  }
+}
 
 class NodeTimer implements Timer {
   readonly #timeout: NodeJS.Timeout;
