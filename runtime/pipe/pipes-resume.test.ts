@@ -72,6 +72,23 @@ describe('a reliable pipe', () => {
     await exchange(overlay, a, b, await bindPair(overlay, a, b, 'secure', hosted), seed);
   });
 
+  test('goes on when an attempt to resume it was overtaken by a later one', async () => {
+    const overlay = new Overlay(1);
+    const { hosted, find } = hosting(overlay);
+    const a = await overlay.peer('a');
+    const b = await overlay.peer('b', { hosted: { find } });
+    overlay.hosts.set(hosted.id, b.identity.id);
+    const [atA, atB] = await bindPair(overlay, a, b, 'secure', hosted);
+    const got: number[] = [];
+    atB.receive((message) => void got.push(numberOf(message)));
+    // As if the second attempt had come by a quicker way than the first, which is under way still.
+    (atB as unknown as { bindCounter: number }).bindCounter = 1;
+    cutLinks(a);
+    atA.trySend(numbered(5));
+    await overlay.clock.run(atA.flush());
+    expect(got).toEqual([5]);
+  });
+
   test.each([1, 2])('goes on over a link whose frames are smaller, and back (seed %i)', async (seed) => {
     const overlay = new Overlay(seed, { delayMs: 2 });
     const { hosted, find } = hosting(overlay);

@@ -82,8 +82,9 @@ export class ResumeAttempt implements BindingOwner {
     if (this.#over) return;
     this.#over = true;
     if (error?.code === 'overloaded' || error?.code === 'busy') return this.#init.onEnded('later');
-    // A relay that will not or cannot forward says nothing about the pipe.
-    if (this.#init.relayed && error?.code === 'refused') return this.#init.onEnded('link-lost');
+    // A relay that will not or cannot forward says nothing about the pipe. A later attempt over a quicker way may have overtaken this one.
+    const saysNothing = error?.code === 'replayed' || (this.#init.relayed && error?.code === 'refused');
+    if (saysNothing) return this.#init.onEnded('link-lost');
     const restarted = error === undefined || error.code === 'not-found';
     const message = 'The other side restarted and does not know this pipe any more; connect again.';
     this.#init.onEnded(restarted ? new PipevineError('closed', message) : error);
