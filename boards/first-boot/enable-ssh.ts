@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FirstBootHost } from './first-boot-host.ts';
-import { mustRun } from './must-run.ts';
+import { systemctl } from './systemctl.ts';
 
 const SERVICE = 'ssh.service';
 
@@ -9,6 +9,5 @@ const SERVICE = 'ssh.service';
 export async function enableSsh(host: FirstBootHost): Promise<void> {
   if (!existsSync(join(host.root, '/lib/systemd/system', SERVICE))) return;
   const { code } = await host.run('systemctl', ['--quiet', 'is-enabled', SERVICE, 'ssh.socket']);
-  // Does not wait for it: it starts after this.
-  if (code !== 0) await mustRun(host, 'systemctl', ['--no-block', 'enable', '--now', SERVICE]);
+  if (code !== 0) await systemctl(host, 'enable', '--now', SERVICE);
 }

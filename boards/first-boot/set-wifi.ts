@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path';
 import { BoardsError } from '../boards-error.ts';
 import type { WifiNetwork } from '../setup/board-setup.ts';
 import type { FirstBootHost } from './first-boot-host.ts';
-import { mustRun } from './must-run.ts';
 import { replaceSystemFile } from './replace-file.ts';
 import { syncFolder } from './sync-folder.ts';
+import { systemctl } from './systemctl.ts';
 import { networkManagerKeyfile, WLAN_NETWORK, wpaSupplicantConfiguration } from './wifi-files.ts';
 
 const KEYFILE = '/etc/NetworkManager/system-connections/pipevine.nmconnection';
@@ -36,9 +36,9 @@ export async function setWifi(host: FirstBootHost, wifi: WifiNetwork): Promise<v
   replaceSystemFile(at(SUPPLICANT_FILE), wpaSupplicantConfiguration(wifi), 0o600);
   replaceSystemFile(at(NETWORK_FILE), WLAN_NETWORK);
   link(at(SUPPLICANT_LINK), SUPPLICANT_UNIT);
-  // Does not wait for what it starts, which starts after this; has systemd see the link.
-  await mustRun(host, 'systemctl', ['--no-block', 'enable', '--now', 'systemd-networkd.service']);
-  if (existsSync(at('/sys/class/net/wlan0'))) await mustRun(host, 'systemctl', ['--no-block', 'start', SUPPLICANT]);
+  // Has systemd see the link, too.
+  await systemctl(host, 'enable', '--now', 'systemd-networkd.service');
+  if (existsSync(at('/sys/class/net/wlan0'))) await systemctl(host, 'start', SUPPLICANT);
 }
 
 /** At the next load of the module, and now where there is iw(8). */

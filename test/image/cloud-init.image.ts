@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { makeBoardImage } from '../../boards/image/board-image.ts';
 import { runApart } from '../../boards/image/debian/apart.ts';
+import { SUITE } from '../../boards/image/debian/debian-recipe.ts';
 import { boardProfile, bundleBoard } from '../../boards/index.ts';
 import { CLOUD_INIT_FILES, makeDisk } from '../boards/stock-image.ts';
 import { runTool } from './run-tool.ts';
@@ -12,8 +13,7 @@ const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG9YuIL6xSwEZ/0EbGMPAtNWWet2+iB
 const WIFI = { ssid: 'Café: {x}', password: 'correct "horse\\ #', country: 'NO' };
 const PACKAGES =
   'systemd-sysv,cloud-init,netplan.io,network-manager,dbus,openssh-server,sudo,libstdc++6,libpam-systemd'.split(',');
-const SOURCE =
-  'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main\n';
+const SOURCE = `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian ${SUITE} main\n`;
 const BUILD_MS = 15 * 60_000;
 const BOOT_MS = 5 * 60_000;
 const ROOT_MIB = 1_500;
@@ -52,7 +52,7 @@ describe('an image whose first boot is done by cloud-init', { timeout: 2 * BUILD
       debianPackage = made.files.find(({ kind }) => kind === 'package')?.path ?? '';
       const include = `--include=${PACKAGES.join(',')}`;
       const options = ['--mode=root', '--variant=minbase', '--aptopt=APT::Install-Recommends "false"'];
-      await runApart(['mmdebstrap', ...options, include, 'trixie', system, '-'], { stdin: SOURCE });
+      await runApart(['mmdebstrap', ...options, include, SUITE, system, '-'], { stdin: SOURCE });
       await mkdir(join(system, 'boot/firmware'), { recursive: true });
       await put('etc/fstab', 'LABEL=bootfs /boot/firmware vfat defaults 0 2\n');
       await put(

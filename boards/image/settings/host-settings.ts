@@ -2,11 +2,11 @@ import { BoardsError } from '../../boards-error.ts';
 import type { BoardSetup } from '../../setup/board-setup.ts';
 import type { Ext4Partition } from '../ext4-partition.ts';
 import type { FatPartition } from '../fat-partition.ts';
-import { META_DATA, networkConfigWith, userDataWith } from './cloud-init.ts';
+import { type CloudInitDialect, META_DATA, networkConfigWith, userDataWith } from './cloud-init.ts';
 import { preseedToml } from './preseed-toml.ts';
 
 /** How an image is told its settings at the first boot, in the words of Raspberry Pi Imager. */
-export type InitFormat = 'cloudinit-rpi' | 'cloudinit' | 'rpi-preseed' | 'systemd' | 'none';
+export type InitFormat = CloudInitDialect | 'rpi-preseed' | 'systemd' | 'none';
 
 export interface HostSettings {
   readonly format: InitFormat;
