@@ -14,7 +14,8 @@ export interface Booted {
 
 /**
  * Boots this Debian in a container (systemd-nspawn), with an overlay above that has `files`, without a network, and runs a shell
- * script there after `units`. Ends when the system is powered off. Nothing stays mounted. Needs root.
+ * script there after `units`. The system powers itself off when the script has ended; systemctl in the script would lose its
+ * connection over that, and may say so. Nothing stays mounted. Needs root.
  */
 export async function bootContainer(init: {
   readonly files: ReadonlyMap<string, string | { readonly copyOf: string }>;
@@ -25,7 +26,7 @@ export async function bootContainer(init: {
   const upper = join(folder, 'upper');
   for (const part of ['upper', 'work', 'root']) await mkdir(join(folder, part));
   const target = `[Unit]\nRequires=basic.target\nAfter=basic.target\nWants=try.service ${init.units.join(' ')}\n`;
-  const service = `[Unit]\nAfter=${init.units.join(' ')}\n[Service]\nType=oneshot\nExecStart=/bin/sh /try.sh\n`;
+  const service = `[Unit]\nAfter=${init.units.join(' ')}\nSuccessAction=poweroff\nFailureAction=poweroff\n[Service]\nType=oneshot\nExecStart=/bin/sh /try.sh\n`;
   const files = new Map(init.files)
     .set('/usr/lib/systemd/system/try.target', target)
     .set('/usr/lib/systemd/system/try.service', service)

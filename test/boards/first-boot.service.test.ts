@@ -26,7 +26,6 @@ echo 'hostname: attic' > ${SETUP}
 systemctl restart pipevine-first-boot.service; cat /proc/sys/kernel/hostname
 systemctl restart pipevine-first-boot.service pipevine-join.service
 systemctl show --property=Result pipevine-first-boot.service pipevine-join.service
-systemctl poweroff
 `;
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
