@@ -1,5 +1,5 @@
-import { abortable } from '../endpoint/abortable.ts';
 import { jitteredBackoffMs } from '../endpoint/backoff.ts';
+import { pause } from '../endpoint/pause.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import type { PeerId } from '../id/peer-id.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -174,8 +174,7 @@ export class GroupSync {
       // Who answers and ends the sequence soon after has failed again.
       if (clock.monotonicMs() - startedMs >= MAX_FOLLOW_RETRY_MS) failures = 0;
       const pauseMs = jitteredBackoffMs(++failures, FOLLOW_RETRY_MS, MAX_FOLLOW_RETRY_MS, random.fraction());
-      const pause = abortable(new Promise<never>(() => {}), clock, { signal, timeoutMs: pauseMs }, 'the next attempt');
-      await pause.catch(() => undefined);
+      await pause(clock, pauseMs, signal);
     }
   }
 

@@ -94,6 +94,7 @@ export class GroupServices {
         server: server({
           ...shared,
           mayServe: () => may(groups.membership(id)?.credential, 'rendezvous'),
+          keepsAuthority: () => groups.membership(id)?.authority === true,
           receive: (encoded, from) => void discovery.receive(id, encoded, from),
           onServing: () => init.onServing(id),
         }),

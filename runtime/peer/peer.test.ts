@@ -191,6 +191,28 @@ describe('joining', () => {
     expect(there.id).toBe(home.id);
   });
 
+  it('is enough to reach by name, and at once, who has joined a moment before over the same new gateway', async () => {
+    const a = await gateway();
+    const home = await clock.run(a.peer.createGroup({ name: 'home' }));
+    const join = async (name: string) => {
+      const { peer } = await boot(name, { listen: [], localDiscovery: false });
+      const code = await clock.run(a.peer.invite(home.id));
+      return clock.run(peer.join(code, { addresses: a.peer.addresses }));
+    };
+    for (let round = 0; round < 5; round++) {
+      const name = `bell-${round}`;
+      const there = await join(`listener-${round}`);
+      const heard: number[] = [];
+      await clock.run(
+        there.namedPipes.listen({ name }, (pipe) => pipe.receive((message) => void heard.push(...message))),
+      );
+      const here = await join(`caller-${round}`);
+      const pipe = await clock.run(here.namedPipes.open({ name }));
+      await clock.run(pipe.send(Uint8Array.of(round)).then(() => pipe.flush()));
+      expect(heard).toEqual([round]);
+    }
+  });
+
   it('says that nobody was found, and what to do', async () => {
     const a = await boot('gateway', { localDiscovery: false });
     const b = await boot('edge');

@@ -1,4 +1,4 @@
-import { abortable } from '../endpoint/abortable.ts';
+import { pause } from '../endpoint/pause.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import { checkCapability } from '../group/access.ts';
 import { may } from '../group/capability.ts';
@@ -184,8 +184,7 @@ export class GroupPipeNames implements NamedPipes {
       for await (const one of this.find(search, signal ? { signal } : {})) found.push(one);
       const leftMs = untilMs - clock.monotonicMs();
       if (found.length > 0 || leftMs <= 0) return found;
-      const wait = { timeoutMs: Math.min(pauseMs, leftMs), ...(signal && { signal }) };
-      await abortable(new Promise<never>(() => {}), clock, wait, `who listens under "${search.name}"`).catch(onlyOver);
+      await pause(clock, Math.min(pauseMs, leftMs), signal);
     }
   }
 
@@ -305,9 +304,4 @@ export class GroupPipeNames implements NamedPipes {
     if (!(error instanceof PipevineError)) throw error;
     return undefined;
   }
-}
-
-/** The pause is over. */
-function onlyOver(error: unknown): void {
-  if (!(error instanceof PipevineError) || error.code !== 'timeout') throw error;
 }

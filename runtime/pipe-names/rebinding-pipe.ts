@@ -1,5 +1,6 @@
 import { abortable } from '../endpoint/abortable.ts';
 import { jitteredBackoffMs } from '../endpoint/backoff.ts';
+import { pause } from '../endpoint/pause.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import type { PeerId } from '../id/peer-id.ts';
 import type { PipeKind, WaitOptions } from '../pipe/pipe.ts';
@@ -137,11 +138,9 @@ export class RebindingPipe implements NamedPipe {
   /** Goes on until it is bound or closed. Rejects when nothing would help. */
   async #rebind(): Promise<void> {
     const { clock, random, bind } = this.#init;
-    const { signal } = this.#abort;
     for (let failures = 0; ; failures++) {
-      const timeoutMs = jitteredBackoffMs(failures + 1, REBIND_MS, MAX_REBIND_MS, random.fraction());
-      const pause = abortable(new Promise<never>(() => {}), clock, { signal, timeoutMs }, 'the next attempt');
-      await pause.catch(() => undefined);
+      const pauseMs = jitteredBackoffMs(failures + 1, REBIND_MS, MAX_REBIND_MS, random.fraction());
+      await pause(clock, pauseMs, this.#abort.signal);
       this.#check();
       try {
         const end = await bind(this.#end.peer, (message) => this.onMessage(message));

@@ -81,6 +81,9 @@ export const RELAY_REST_MS = 30_000;
 /** Wait for a link to the peer itself before a relay is asked, in ms (RFC 8305 section 5 staggers likewise). */
 export const RELAY_STAGGER_MS = 250;
 
+/** Pauses before a way to a peer that is `unreachable` is looked for again, in ms. */
+export const LOOK_AGAIN_MS: readonly number[] = [100, 300, 600];
+
 /** Longest wait for a pipe to be bound over one relay while there are others, in ms. */
 export const RELAY_BIND_TIMEOUT_MS = 2_000;
 

@@ -129,7 +129,10 @@ export interface PipeListener {
 export interface PipeService {
   /** Throws `busy` when the name is taken. */
   listen(init: ListenInit, onPipe: (pipe: Pipe) => void): PipeListener;
-  /** Default deadline 10 s. Rejects with `not-found` (no such name there), `refused`, `unreachable`, `timeout`, `wrong-peer` ... */
+  /**
+   * Default deadline 10 s. Rejects with `not-found` (no such name there), `refused`, `unreachable` (when a second of looking for
+   * a way was in vain), `timeout`, `wrong-peer` ...
+   */
   connect(init: ConnectInit): Promise<Pipe>;
   serve(init: ListenInit, handler: RequestHandler): PipeListener;
   requester(init: Omit<ConnectInit, 'kind'>): Promise<RequestPipe>;

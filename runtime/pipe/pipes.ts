@@ -1,5 +1,6 @@
 import { abortable } from '../endpoint/abortable.ts';
 import type { Endpoint, RouteSource } from '../endpoint/endpoint.ts';
+import { pause } from '../endpoint/pause.ts';
 import { PipevineError } from '../error/pipevine-error.ts';
 import type { GroupDirectory } from '../group/group-access.ts';
 import { type GroupId, groupIdFromBytes, groupIdToBytes, shortGroupId } from '../id/group-id.ts';
@@ -14,6 +15,7 @@ import { BindAttempt, type BoundPipe } from './bind-attempt.ts';
 import type { BindForwarder } from './bind-forwarder.ts';
 import { LinkPort } from './link-port.ts';
 import { Listeners, requirePipeName } from './listeners.ts';
+import { lookAgain } from './look-again.ts';
 import { LoopbackLink } from './loopback-link.ts';
 import { dialPath } from './path-dial.ts';
 import type {
@@ -157,11 +159,11 @@ export class Pipes implements PipeService {
   }
 
   async requester(init: Omit<ConnectInit, 'kind'>): Promise<RequestPipe> {
-    return new RequestClient(await this.#connect({ ...init, kind: 'request' }), this.#init.clock);
+    return new RequestClient(await this.#look({ ...init, kind: 'request' }), this.#init.clock);
   }
 
   connect(init: ConnectInit): Promise<Pipe> {
-    return this.#connect(init);
+    return this.#look(init);
   }
 
   /** Ends the pipes of a group whose members may not have them any more: after a revocation, or when the group was left. */
@@ -233,6 +235,10 @@ export class Pipes implements PipeService {
     this.#loopback = undefined;
   }
 
+  #look(init: ConnectInit): Promise<PipeEnd> {
+    return lookAgain(this.#init.clock, init, (wait) => this.#connect({ ...init, ...wait }));
+  }
+
   async #connect(init: ConnectInit): Promise<PipeEnd> {
     const { clock, groups, identity: own } = this.#init;
     const { identity = own, timeoutMs = CONNECT_TIMEOUT_MS } = init;
@@ -260,7 +266,7 @@ export class Pipes implements PipeService {
         throw why ?? error;
       });
       if (way === undefined) {
-        await pause(clock, LINK_LOST_PAUSE_MS);
+        await pause(clock, LINK_LOST_PAUSE_MS, init.signal);
         continue;
       }
       const { port, path } = way;
@@ -477,10 +483,4 @@ export class Pipes implements PipeService {
     this.#ports.set(link, port);
     return port;
   }
-}
-
-function pause(clock: Clock, delayMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    clock.setTimer(delayMs, resolve);
-  });
 }

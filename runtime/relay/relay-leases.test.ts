@@ -2,6 +2,7 @@ import { seededRandom, VirtualClock } from '@pipevine/transports';
 import { describe, expect, test } from 'vitest';
 import { PipevineError } from '../error/pipevine-error.ts';
 import type { PeerId } from '../id/peer-id.ts';
+import { codeOf } from '../pipe/testing/overlay.ts';
 import { type FakeResolver, FakeResolvers } from '../resolver/testing/fake-resolvers.ts';
 import { RelayClient } from './relay-client.ts';
 import { encodeRelayRequest } from './relay-codec.ts';
@@ -197,12 +198,20 @@ describe('a relay', () => {
   test('forwards between neighbours that have shown to be members, to those with a lease', async () => {
     const { net, relay, ids } = await served();
     expect(hop(relay, ids.a, ids.a, ids.b)).toBe(ids.b);
-    const foreign = net.network.peer('foreign');
-    expect(codeOfCall(() => hop(relay, foreign.localPeer, foreign.localPeer, ids.b))).toBe('refused');
     const linked = net.network.peer('linked');
     net.network.link(linked, relay.resolver);
     expect(codeOfCall(() => hop(relay, ids.a, ids.a, linked.localPeer))).toBe('unreachable');
     expect(codeOfCall(() => hop(relay, ids.a, ids.a, ids.a))).toBe('unreachable');
+  });
+
+  test('waits for the credential of a neighbour that asks for a pipe as soon as it has come', async () => {
+    const { net, relay, ids } = await served();
+    const ask = async ({ localPeer }: FakeResolver) =>
+      relay.server.nextHop({ from: localPeer, source: localPeer, target: ids.b, hops: 0, named: undefined });
+    expect(await net.clock.run(ask(net.network.peer('new')))).toEqual({ to: ids.b });
+    const foreign = net.network.peer('foreign');
+    net.network.stop(foreign);
+    expect(await net.clock.run(codeOf(ask(foreign)))).toBe('refused');
   });
 
   test('believes a neighbour for itself and those that it hosts, and other relays', async () => {

@@ -77,9 +77,16 @@ export class RelayServer implements RelayGate {
   }
 
   nextHop(bind: RelayedBind): RelayHop | Promise<RelayHop> {
-    const { resolver, hostOf, mayServe } = this.#init;
-    const { from, source, target, named } = bind;
+    const { resolver, mayServe } = this.#init;
     if (!mayServe()) throw new PipevineError('unreachable', 'This peer is no relay of the group.');
+    if (resolver.neighbour(bind.from) !== undefined) return this.#nextHop(bind);
+    // Who has just come asks for a pipe as soon as it may, and shows its credential at the same time.
+    return this.#meet(bind.from).then(() => this.#nextHop(bind));
+  }
+
+  #nextHop(bind: RelayedBind): RelayHop | Promise<RelayHop> {
+    const { resolver, hostOf } = this.#init;
+    const { from, source, target, named } = bind;
     const previous = resolver.neighbour(from);
     if (previous === undefined) {
       throw new PipevineError('refused', `Peer ${shortPeerId(from)} has not shown this relay that it is a member.`);

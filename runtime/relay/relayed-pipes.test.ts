@@ -51,6 +51,19 @@ async function exchange(
 const mixed = (count: number): number[] => Array.from({ length: count }, (_, i) => (i % 17 === 0 ? 70_000 : 40 + i));
 
 describe('two peers without a link', () => {
+  test('find each other though one of them leases only after the other has asked for a pipe', async () => {
+    const overlay = new Overlay(1, FAST);
+    const relay = await startRelay(overlay, 'r');
+    const a = await startClient(overlay, 'a', [relay]);
+    const b = await startClient(overlay, 'b', []);
+    overlay.clock.setTimer(700, () => {
+      b.endpoint.want(relay.identity.id);
+      overlay.relays.set(b.identity.id, [relay.identity.id]);
+    });
+    const [pipe] = await bindPair(overlay, a, b, 'secure');
+    expect(pipe.path).toEqual({ via: relay.identity.id, type: 'relayed' });
+  });
+
   test.each(['secure', 'reliable'] as const)('talk over a relay (%s)', async (kind) => {
     const overlay = new Overlay(1, FAST);
     const relay = await startRelay(overlay, 'r');

@@ -62,6 +62,8 @@ export interface RendezvousServerInit {
   readonly mode: RendezvousMode;
   /** Whether the own credential has the capability `rendezvous`. */
   readonly mayServe: () => boolean;
+  /** Whether this peer keeps the authority of the group: it was there before all others. */
+  readonly keepsAuthority: () => boolean;
   readonly hostOf: (peer: PeerId) => PeerId | undefined;
   readonly isOwn: (publisher: PeerId) => boolean;
   /** Known addresses of another peer, to be told to others. */
@@ -310,8 +312,10 @@ export class RendezvousServer implements RendezvousPart {
 
   /** All that could serve have the same order of them, so that one goes first and the others find it. */
   #promotionDelayMs(): number {
-    const { resolver } = this.#init;
+    const { resolver, keepsAuthority } = this.#init;
     const capable = resolver.neighbours().filter(({ credential }) => may(credential, 'rendezvous'));
+    // Who has joined knows that there are others, and waits for them.
+    if (capable.length === 0 && this.#client.known().length === 0 && keepsAuthority()) return 0;
     const order = this.#ringOf(capable.map(({ peer }) => peer)).members;
     const place = Math.min(order.indexOf(resolver.localPeer), MAX_PROMOTE_STEPS);
     return PROMOTE_AFTER_MS + PROMOTE_STEP_MS * place;

@@ -330,6 +330,28 @@ describe('hostile and faulty members', () => {
 });
 
 describe('promotion', () => {
+  it('comes at once to who made the group, also when it starts again, while it knows of nobody else that could serve', async () => {
+    const world = new RendezvousWorld();
+    const founder = { roles: ['gateway'], mode: 'auto', keepsAuthority: true } as const;
+    const storage = new MemoryStorage({ clock: world.clock });
+    for (let start = 0; start < 2; start++) {
+      const first = world.peer('first', { ...founder, storage });
+      expect(first.rendezvous.status().serving).toBe(true);
+      world.kill(first);
+    }
+    const other = world.peer('other', { roles: ['gateway'], mode: 'always' });
+    const client = world.peer('first', { storage });
+    world.link(client, other);
+    await world.clock.runFor(1_000);
+    expect(isLeased(client)).toBe(true);
+    for (const one of [client, other]) world.kill(one);
+    const last = world.peer('first', { ...founder, storage });
+    await world.clock.runFor(9_000);
+    expect(last.rendezvous.status().serving).toBe(false);
+    await world.clock.runFor(2_000);
+    expect(last.rendezvous.status().serving).toBe(true);
+  });
+
   it('makes one of three capable gateways a rendezvous when none answers, and another when that one dies', async () => {
     const world = new RendezvousWorld();
     const capable = Array.from({ length: 3 }, (_, i) =>

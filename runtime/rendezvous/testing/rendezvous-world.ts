@@ -33,7 +33,12 @@ export class RendezvousWorld {
 
   peer(
     name: string,
-    init: { readonly roles?: readonly string[]; readonly mode?: RendezvousMode; readonly storage?: MemoryStorage } = {},
+    init: {
+      readonly roles?: readonly string[];
+      readonly mode?: RendezvousMode;
+      readonly storage?: MemoryStorage;
+      readonly keepsAuthority?: boolean;
+    } = {},
   ): WorldPeer {
     const { clock, network } = this;
     const resolver = network.peer(name, init);
@@ -67,6 +72,7 @@ export class RendezvousWorld {
               ...parts,
               mode,
               mayServe: () => resolver.credential.roles.includes('gateway'),
+              keepsAuthority: () => init.keepsAuthority ?? false,
               receive: (encoded) => {
                 for (const one of encoded) store.receive(one, { group });
               },
