@@ -141,7 +141,7 @@ export class DiscoveryService implements Discovery {
   }
 
   async *find(query: AdvertisementQuery, options: WaitOptions = {}): AsyncGenerator<Advertisement> {
-    const { resolver, answers, scope, pause } = this.#group(query.group);
+    const { answers, scope, pause } = this.#group(query.group);
     const { store, identity, hostOf } = this.#init;
     const { signal, timeoutMs = FIND_TIMEOUT_MS } = options;
     const limit = query.limit ?? 1_000;
@@ -163,7 +163,7 @@ export class DiscoveryService implements Discovery {
     const name = queryName(query);
     if (known || !pause.isPaused(name)) {
       const plan = () => scope.plan(query, 'own');
-      const wait = { signal, timeoutMs, ready: resolver.settled(), isVain: () => given.size === 0 };
+      const wait = { signal, timeoutMs, ready: scope.settled(), isVain: () => given.size === 0 };
       for await (const batch of answers.search(query, plan, wait)) {
         for (const advertisement of batch) if (isNew(advertisement)) yield advertisement;
         if (given.size >= limit) break;
@@ -310,6 +310,7 @@ function withoutWalk(resolver: GroupResolver): SearchTarget[] {
 function neighboursOnly(resolver: GroupResolver): SearchScope {
   return {
     plan: () => ({ first: withoutWalk(resolver), second: [] }),
+    settled: () => resolver.settled(),
     watched: () => withoutWalk(resolver),
     subscribe: () => ({ unsubscribe: () => undefined }),
   };

@@ -26,6 +26,7 @@ function scopeOf(peer: FakeResolver, first: readonly Ask[], second: readonly Ask
     });
   return {
     plan: () => ({ first: targets(first), second: targets(second) }),
+    settled: () => peer.settled(),
     watched: () => targets(first),
     subscribe: () => ({ unsubscribe: () => undefined }),
   };

@@ -191,7 +191,7 @@ describe('joining', () => {
     expect(there.id).toBe(home.id);
   });
 
-  it('is enough to reach by name, and at once, who has joined a moment before over the same new gateway', async () => {
+  it('is enough to find and reach, at once, who has joined a moment before over the same new gateway', async () => {
     const a = await gateway();
     const home = await clock.run(a.peer.createGroup({ name: 'home' }));
     const join = async (name: string) => {
@@ -206,7 +206,9 @@ describe('joining', () => {
       await clock.run(
         there.namedPipes.listen({ name }, (pipe) => pipe.receive((message) => void heard.push(...message))),
       );
+      await clock.run(there.expose({ ...lamp, title: name }, lampHandlers().handlers));
       const here = await join(`caller-${round}`);
+      expect(await clock.run(all(here.things({ title: name })))).toHaveLength(1);
       const pipe = await clock.run(here.namedPipes.open({ name }));
       await clock.run(pipe.send(Uint8Array.of(round)).then(() => pipe.flush()));
       expect(heard).toEqual([round]);

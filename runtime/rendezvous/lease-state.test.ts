@@ -7,6 +7,7 @@ import {
   type LeaseState,
   leaseOf,
   nextLeaseDeadline,
+  soughtSince,
   stepLease,
 } from './lease-state.ts';
 
@@ -83,8 +84,12 @@ describe('a lease, as its client sees it', () => {
     machine.candidates = [];
     machine.input({ type: 'start' }).timer();
     expect(nextLeaseDeadline(machine.state)).toBe(Infinity);
+    expect(soughtSince(machine.state)).toBeUndefined();
     machine.candidates = [c];
-    expect(machine.input({ type: 'hint', peer: c }).timer().effect).toMatchObject({ type: 'ask', peer: c });
+    expect(machine.input({ type: 'hint', peer: c }, 70).timer().effect).toMatchObject({ type: 'ask', peer: c });
+    expect(machine.nowMs).toBe(70);
+    expect(soughtSince(machine.state)).toBe(0);
+    expect(soughtSince(machine.input(granted(c, first)).state)).toBeUndefined();
   });
 
   it('is sought elsewhere within 200 ms when the rendezvous is gone, or will not renew', () => {

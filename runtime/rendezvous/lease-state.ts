@@ -59,6 +59,12 @@ export function leaseOf(state: LeaseState): HeldLease | undefined {
   return state.phase === 'leased' || state.phase === 'renewing' ? state.lease : undefined;
 }
 
+/** Since when a lease is sought; undefined when there is one, when none is wanted, and when there is nobody to ask. */
+export function soughtSince(state: LeaseState): number | undefined {
+  if (state.phase === 'asking') return state.sinceMs;
+  return state.phase === 'seeking' && state.atMs < Infinity ? state.sinceMs : undefined;
+}
+
 /**
  * `candidates`, best first, are looked at only when one is chosen. `fraction` is drawn from [0, 1) for the jitter. What
  * comes late for an earlier question changes nothing; a grant that nobody waits for is given back.
@@ -106,7 +112,8 @@ export function stepLease(
         return { state: { ...state, tried: without(state.tried, input.peer) } };
       }
       if (state.phase !== 'seeking') return { state };
-      const atMs = Math.min(state.atMs, nowMs + fraction * FAILOVER_SPREAD_MS);
+      // The first that could be asked is asked at once; others have lost the same rendezvous, perhaps.
+      const atMs = state.atMs === Infinity ? nowMs : Math.min(state.atMs, nowMs + fraction * FAILOVER_SPREAD_MS);
       return seeking(state.sinceMs, atMs, without(state.tried, input.peer));
     }
     case 'granted': {

@@ -20,6 +20,7 @@ import {
   type LeaseState,
   leaseOf,
   nextLeaseDeadline,
+  soughtSince,
   stepLease,
 } from './lease-state.ts';
 import type { GroupRendezvous, RendezvousStatus } from './rendezvous.ts';
@@ -37,6 +38,7 @@ import {
   LEASE_ANSWER_MS,
   LEASE_DIAL_MS,
   LEASE_MS,
+  LEASE_SETTLE_MS,
   MAX_ALTERNATIVES,
   MAX_ASKED,
   MAX_FEED_PENDING,
@@ -76,6 +78,8 @@ export class RendezvousClient implements GroupRendezvous {
   readonly #init: RendezvousClientInit;
   readonly #part: RendezvousPart | undefined;
   readonly #listeners = new Set<() => void>();
+  /** Called when the lease has been granted or refused. */
+  readonly #awaiting = new Set<() => void>();
   readonly #endings: (() => void)[] = [];
   #alternatives: readonly KnownRendezvous[] = [];
   #state: LeaseState = { phase: 'off' };
@@ -86,6 +90,7 @@ export class RendezvousClient implements GroupRendezvous {
 
   readonly scope: SearchScope = {
     plan: (query, forWhom) => this.#plan(query, forWhom),
+    settled: () => this.#settled(),
     watched: () => (this.#part?.serving ? this.#part.watched() : this.#targets().first),
     subscribe: (listener) => {
       this.#listeners.add(listener);
@@ -185,6 +190,24 @@ export class RendezvousClient implements GroupRendezvous {
     return forWhom === 'own' ? this.#targets() : { first: [], second: [] };
   }
 
+  /** Without a lease a search would not find what only the rendezvous knows. */
+  async #settled(): Promise<void> {
+    const { resolver, clock } = this.#init;
+    await resolver.settled();
+    const sinceMs = soughtSince(this.#state);
+    const leftMs = sinceMs === undefined ? 0 : sinceMs + LEASE_SETTLE_MS - clock.monotonicMs();
+    if (leftMs <= 0) return;
+    await new Promise<void>((resolve) => {
+      const end = () => {
+        timer.cancel();
+        this.#awaiting.delete(end);
+        resolve();
+      };
+      const timer = clock.setTimer(leftMs, end);
+      this.#awaiting.add(end);
+    });
+  }
+
   #targets(): SearchPlan {
     const neighbours = this.#init.resolver.neighbours();
     const held = leaseOf(this.#state)?.peer;
@@ -240,6 +263,7 @@ export class RendezvousClient implements GroupRendezvous {
       this.#part?.reconsider();
       this.#changed();
     }
+    if (soughtSince(step.state) === undefined || input.type === 'failed') for (const end of [...this.#awaiting]) end();
     if (step.effect?.type === 'ask') void this.#ask(step.effect.peer, step.effect.leaseId);
     else if (step.effect?.type === 'cancel') this.#cancel(step.effect.peer, step.effect.leaseId);
   }

@@ -25,6 +25,8 @@ export const SEEK_EAGER_MS = 600_000;
 export const SEEK_LATE_PAUSE_MS = 30_000;
 /** The clients of a rendezvous that died spread their first requests elsewhere over this time, ms. */
 export const FAILOVER_SPREAD_MS = 200;
+/** How long a search waits for the lease of a peer that has just begun to seek one, ms. */
+export const LEASE_SETTLE_MS = 1_000;
 /** Rendezvous that a client remembers besides its own; also what a grant names. */
 export const MAX_ALTERNATIVES = 8;
 /** Of those that a peer refers to, the most that are tried: what a false referral can cost. */

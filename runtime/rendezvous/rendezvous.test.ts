@@ -329,6 +329,50 @@ describe('hostile and faulty members', () => {
   });
 });
 
+describe('a search of a peer that has just begun', () => {
+  async function settledMs(world: RendezvousWorld, peer: WorldPeer): Promise<number> {
+    const startMs = world.clock.monotonicMs();
+    await world.clock.run(peer.rendezvous.scope.settled());
+    return world.clock.monotonicMs() - startMs;
+  }
+
+  it('waits for the lease, for as long as somebody may grant it', async () => {
+    const world = new RendezvousWorld();
+    const [server] = gateways(world, 1) as [WorldPeer];
+    const alone = world.peer('alone');
+    expect(await settledMs(world, alone)).toBe(0);
+    world.link(alone, server);
+    expect(isLeased(alone)).toBe(false);
+    expect(await settledMs(world, alone)).toBeLessThan(10);
+    expect(isLeased(alone)).toBe(true);
+    expect(await settledMs(world, server)).toBe(0);
+  });
+
+  it('waits for a no, and not for one that says nothing', async () => {
+    const world = new RendezvousWorld();
+    const waiting = world.peer('waiting', { roles: ['gateway'], mode: 'auto' });
+    const refused = world.peer('refused');
+    world.link(refused, waiting);
+    expect(await settledMs(world, refused)).toBeLessThan(10);
+    const silent = world.network.peer('silent', { roles: ['gateway'] });
+    silent.handle('rendezvous', () => new Promise(() => {}));
+    const ignored = world.peer('ignored');
+    world.network.link(ignored.resolver, silent);
+    expect(await settledMs(world, ignored)).toBe(1_000);
+    expect(await settledMs(world, ignored)).toBe(0);
+  });
+
+  it('does not outlive its peer', async () => {
+    const world = new RendezvousWorld();
+    const silent = world.network.peer('silent', { roles: ['gateway'] });
+    silent.handle('rendezvous', () => new Promise(() => {}));
+    const closed = world.peer('closed');
+    world.network.link(closed.resolver, silent);
+    world.clock.setTimer(50, () => void closed.rendezvous.close());
+    expect(await settledMs(world, closed)).toBe(50);
+  });
+});
+
 describe('promotion', () => {
   it('comes at once to who made the group, also when it starts again, while it knows of nobody else that could serve', async () => {
     const world = new RendezvousWorld();

@@ -17,6 +17,8 @@ export interface SearchPlan {
 export interface SearchScope {
   /** For a search of this peer itself (`own`), or on behalf of one that leases here. */
   plan(query: AdvertisementQuery, forWhom: 'own' | 'client'): SearchPlan;
+  /** Resolves when it is known whom to ask: soon, also for a peer that has just joined. */
+  settled(): Promise<void>;
   /** Whose changes are followed for a watch: those among which every advertisement in reach appears. */
   watched(): readonly SearchTarget[];
   /** Calls back when `watched()` may give others. */
