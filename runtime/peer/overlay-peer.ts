@@ -90,9 +90,18 @@ export class OverlayPeer implements Peer {
   /** Listens, opens the groups, and begins to look for others. Rejects when an address cannot be used. */
   async start(listen: readonly EndpointAddress[]): Promise<void> {
     const { endpoint, groups, neighbours, local, announcer, seeds } = this.#init;
+    const up = new Set<PeerId>();
     endpoint.subscribe({
-      onLinkUp: (link) => this.notify({ type: 'neighbour-up', peer: link.remotePeer, address: link.remoteAddress }),
-      onLinkDown: (link) => this.notify({ type: 'neighbour-down', peer: link.remotePeer }),
+      onLinkUp: ({ remotePeer: peer, remoteAddress: address }) => {
+        // Another link took the place of the first.
+        if (up.has(peer)) return;
+        up.add(peer);
+        this.notify({ type: 'neighbour-up', peer, address });
+      },
+      onLinkDown: ({ remotePeer: peer }) => {
+        up.delete(peer);
+        this.notify({ type: 'neighbour-down', peer });
+      },
     });
     for (const address of listen) await endpoint.listen(address);
     groups.subscribe((change) => this.#onGroupChange(change));

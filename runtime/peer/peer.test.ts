@@ -365,6 +365,22 @@ describe('a peer', () => {
     expect(notices).toEqual(['group-joined', 'neighbour-up', 'neighbour-down']);
   });
 
+  it('tells once of a neighbour with which it is linked twice for a moment, as both have dialled', async () => {
+    const { a, b } = await pair();
+    await clock.runFor(5_000);
+    for (const { crash } of [a, b]) crash();
+    const notices: string[] = [];
+    for (const [name, { storage }] of [
+      ['gateway', a],
+      ['edge', b],
+    ] as const) {
+      const { peer } = await boot(name, { storage });
+      peer.subscribe(({ type }) => notices.push(`${name} ${type}`));
+    }
+    await clock.runFor(5_000);
+    expect(notices.sort()).toEqual(['edge neighbour-up', 'gateway neighbour-up']);
+  });
+
   it('has no more access to a group that it resigned from', async () => {
     const { b, home, there } = await pair();
     await clock.run(home.expose(lamp, lampHandlers().handlers));

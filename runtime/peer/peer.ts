@@ -164,6 +164,7 @@ export interface ThingChange {
 
 /** Something that happened to a peer, for a log or a page. */
 export type PeerNotice =
+  /** There is a link, where there was none. */
   | { readonly type: 'neighbour-up'; readonly peer: PeerId; readonly address: EndpointAddress }
   | { readonly type: 'neighbour-down'; readonly peer: PeerId }
   | { readonly type: 'group-joined'; readonly group: GroupId; readonly name: string }
