@@ -71,7 +71,11 @@ async function show(peer: Peer, text = SECTION): Promise<ShownBoard> {
     now: () => new Date(0),
   });
   const section = isSection(value) ? value : undefined;
-  return clock.run(prepareBoard({ board: { section }, configFile: 'pipevine.yaml' })({ peer, log, platform: machine }));
+  const prepare = prepareBoard({ board: { section }, configFile: 'pipevine.yaml' });
+  const shown = await clock.run(prepare({ peer, log, platform: machine }));
+  // The gateway, which is the rendezvous, hears of it a moment later.
+  await clock.runFor(100);
+  return shown;
 }
 
 async function consume(group: PeerGroup, title = 'Cellar board') {

@@ -296,7 +296,7 @@ export class Pipes implements PipeService {
         const isDenied =
           DENIALS.includes(error.code) && this.#hasOtherRelay(init, new Set([...refused, pathKey(path)]));
         if (!isDenied && !RELAY_TROUBLE.includes(error.code)) throw error;
-        why = error;
+        why = error.code === 'timeout' ? noAnswer(init.peer, path, timeoutMs, error) : error;
         this.#paths.failed(init.peer, init.group, path, error.message);
       }
       if (relayed) refused.add(pathKey(path));
@@ -483,4 +483,10 @@ export class Pipes implements PipeService {
     this.#ports.set(link, port);
     return port;
   }
+}
+
+/** The deadline of one way is not that of the caller. */
+function noAnswer(peer: PeerId, { via }: PipePath, afterMs: number, cause: PipevineError): PipevineError {
+  const message = `Relay ${shortPeerId(via)} brought no answer of peer ${shortPeerId(peer)} within ${afterMs} ms.`;
+  return new PipevineError('unreachable', message, { cause });
 }
