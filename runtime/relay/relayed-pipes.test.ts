@@ -64,6 +64,16 @@ describe('two peers without a link', () => {
     expect(pipe.path).toEqual({ via: relay.identity.id, type: 'relayed' });
   });
 
+  test('hear that the other is unreachable, before the deadline, when the only relay brings no answer', async () => {
+    const overlay = new Overlay(1, FAST);
+    const relay = await startRelay(overlay, 'r', {}, { nextHop: () => new Promise(() => {}) });
+    const a = await startClient(overlay, 'a', [relay]);
+    const b = await startClient(overlay, 'b', [relay]);
+    const init = { peer: b.identity.id, group: WORLD_GROUP, name: 'x', timeoutMs: 60_000 };
+    expect(await overlay.clock.run(codeOf(a.pipes.connect(init)))).toBe('unreachable');
+    expect(overlay.clock.monotonicMs()).toBeLessThan(12_000);
+  });
+
   test.each(['secure', 'reliable'] as const)('talk over a relay (%s)', async (kind) => {
     const overlay = new Overlay(1, FAST);
     const relay = await startRelay(overlay, 'r');
