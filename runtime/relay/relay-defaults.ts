@@ -28,6 +28,8 @@ export const QUEUED_FRAME_COST_BYTES = 64;
 /** BINDs that wait until a way is found or another relay is linked: over the link to one neighbour, and in all. */
 export const MAX_WAITING_PER_NEIGHBOUR = 16;
 export const MAX_WAITING = 256;
+/** Of these, the ones that wait for the credential of who asks: strangers leave room for members. */
+export const MAX_MEETINGS = 64;
 
 /** How long finding a way may take, and linking another relay, ms: together less than the 2 s that binders wait. */
 export const SEEK_MS = 900;

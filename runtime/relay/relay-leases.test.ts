@@ -212,6 +212,12 @@ describe('a relay', () => {
     const foreign = net.network.peer('foreign');
     net.network.stop(foreign);
     expect(await net.clock.run(codeOf(ask(foreign)))).toBe('refused');
+    // So many at once, that those who show nothing leave room for members.
+    const strangers = Array.from({ length: 65 }, (_, i) => net.network.peer(`stranger ${i}`));
+    const answers = strangers.map((stranger) => codeOf(ask(stranger)));
+    expect(await answers.at(-1)).toBe('refused');
+    expect(hop(relay, ids.a, ids.a, ids.b)).toBe(ids.b);
+    expect(await net.clock.run(Promise.all(answers.slice(0, -1)))).toEqual(Array(64).fill('none'));
   });
 
   test('believes a neighbour for itself and those that it hosts, and other relays', async () => {

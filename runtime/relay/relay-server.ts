@@ -12,7 +12,14 @@ import type { GroupResolver, ResolverHandler } from '../resolver/resolver.ts';
 import { AdmissionDirectory, type AdmissionSources } from './admission-directory.ts';
 import type { AdmissionHop } from './admission-gate.ts';
 import { DONE_ANSWER, decodeRelayRequest, encodeRelayGrant } from './relay-codec.ts';
-import { MAX_DIALLED_RELAYS, MAX_LEASES, RELAY_DIAL_MS, RELAY_HANDLER, SEEK_MS } from './relay-defaults.ts';
+import {
+  MAX_DIALLED_RELAYS,
+  MAX_LEASES,
+  MAX_MEETINGS,
+  RELAY_DIAL_MS,
+  RELAY_HANDLER,
+  SEEK_MS,
+} from './relay-defaults.ts';
 import type { RelayBound, RelayedBind, RelayForwarder, RelayGate, RelayHop } from './relay-forwarder.ts';
 
 /** Finds ways over several relays, as `Router` does. */
@@ -54,6 +61,8 @@ export class RelayServer implements RelayGate {
   readonly #leases: LeaseTable;
   readonly #directory: AdmissionDirectory | undefined;
   readonly #endings: (() => void)[];
+  /** BINDs that wait for the credential of who asks. */
+  #meetings = 0;
 
   constructor(init: RelayServerInit) {
     const { resolver, forwarder } = init;
@@ -79,9 +88,19 @@ export class RelayServer implements RelayGate {
   nextHop(bind: RelayedBind): RelayHop | Promise<RelayHop> {
     const { resolver, mayServe } = this.#init;
     if (!mayServe()) throw new PipevineError('unreachable', 'This peer is no relay of the group.');
-    if (resolver.neighbour(bind.from) !== undefined) return this.#nextHop(bind);
-    // Who has just come asks for a pipe as soon as it may, and shows its credential at the same time.
-    return this.#meet(bind.from).then(() => this.#nextHop(bind));
+    const isMember = resolver.neighbour(bind.from) !== undefined;
+    return isMember || this.#meetings >= MAX_MEETINGS ? this.#nextHop(bind) : this.#nextHopOfNewcomer(bind);
+  }
+
+  /** Who has just come asks for a pipe as soon as it may, and shows its credential at the same time. */
+  async #nextHopOfNewcomer(bind: RelayedBind): Promise<RelayHop> {
+    this.#meetings++;
+    try {
+      await this.#meet(bind.from);
+    } finally {
+      this.#meetings--;
+    }
+    return this.#nextHop(bind);
   }
 
   #nextHop(bind: RelayedBind): RelayHop | Promise<RelayHop> {
