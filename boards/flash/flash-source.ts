@@ -1,9 +1,10 @@
 import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { BoardsError } from '../boards-error.ts';
-import { type ChunksOf, type OnRead, READ_BYTES } from './image-chunks.ts';
+import { type OnRead, READ_BYTES } from './image-chunks.ts';
 import { unxz, xzBytes } from './xz-chunks.ts';
-import { gunzip, unzstd, zstdLeastBytes } from './zlib-chunks.ts';
+import { gunzip, unzstd } from './zlib-chunks.ts';
+import { zstdFrames } from './zstd-frames.ts';
 
 export type ImageCompression = 'none' | 'gzip' | 'xz' | 'zstd';
 
@@ -14,7 +15,7 @@ export interface FlashSource {
   readonly name: string;
   readonly compression: ImageCompression;
   readonly fileBytes: number;
-  /** Of the image, where its file says so; undefined for gzip and zstd. */
+  /** Of the image, where its file says so: never one of gzip, seldom one of zstd that was packed from a pipe. */
   readonly imageBytes: number | undefined;
   /** The image has at least as many; 0 when nothing is known. */
   readonly leastBytes: number;
@@ -33,6 +34,8 @@ const MAGIC: readonly (readonly [ImageCompression | 'other', string, readonly nu
   ['gzip', 'gzip', [0x1f, 0x8b]],
   ['xz', 'xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
   ['zstd', 'zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+  // What is to be skipped, as pzstd begins.
+  ['zstd', 'zstd', [0x50, 0x2a, 0x4d, 0x18]],
   ['other', 'a zip archive; unpack it', [0x50, 0x4b, 0x03, 0x04]],
   ['other', 'a bzip2 file; unpack it with bunzip2', [0x42, 0x5a, 0x68]],
   ['other', 'a 7z archive; unpack it', [0x37, 0x7a, 0xbc, 0xaf]],
@@ -48,19 +51,47 @@ export async function openSource(path: string): Promise<FlashSource> {
   if (kind === 'none' && named !== undefined) {
     throw new BoardsError('usage', `${path} is not what its name says, a .${named}; was it fetched to its end?`);
   }
-  const imageBytes = kind === 'none' ? fileBytes : kind === 'xz' ? await xzBytes(path) : undefined;
+  const { chunks, ...size } = await CONTENT[kind](path, fileBytes);
   return {
     path,
     name: basename(path),
     compression: kind,
     fileBytes,
-    imageBytes,
-    leastBytes: imageBytes ?? (kind === 'zstd' ? zstdLeastBytes(head) : 0),
-    chunks: () => new CountedChunks((onRead) => CHUNKS[kind](path, fileBytes, onRead)),
+    ...size,
+    chunks: () => new CountedChunks(chunks),
   };
 }
 
-const CHUNKS: Readonly<Record<ImageCompression, ChunksOf>> = { none: plain, gzip: gunzip, xz: unxz, zstd: unzstd };
+interface Content {
+  readonly imageBytes: number | undefined;
+  readonly leastBytes: number;
+  /** The bytes of the image, from the beginning. A chunk stands until the next one is asked for; until then it may be changed. */
+  chunks(onRead: OnRead): AsyncIterable<Uint8Array>;
+}
+
+/** What a file says of its content. Throws `environment` where it says that it is not whole. */
+const CONTENT: Readonly<Record<ImageCompression, (path: string, fileBytes: number) => Promise<Content>>> = {
+  none: async (path, fileBytes) => ({
+    imageBytes: fileBytes,
+    leastBytes: fileBytes,
+    chunks: (onRead) => plain(path, fileBytes, onRead),
+  }),
+  gzip: async (path) => ({ imageBytes: undefined, leastBytes: 0, chunks: (onRead) => gunzip(path, onRead) }),
+  xz: async (path) => {
+    const imageBytes = await xzBytes(path);
+    return { imageBytes, leastBytes: imageBytes ?? 0, chunks: (onRead) => unxz(path, onRead) };
+  },
+  zstd: async (path, fileBytes) => {
+    const frames = await zstdFrames(path, fileBytes);
+    const leastBytes = frames.reduce((sum, { contentBytes = 0 }) => sum + contentBytes, 0);
+    const isKnown = frames.every(({ contentBytes }) => contentBytes !== undefined);
+    return {
+      imageBytes: isKnown ? leastBytes : undefined,
+      leastBytes,
+      chunks: (onRead) => unzstd(path, frames, onRead),
+    };
+  },
+};
 
 class CountedChunks implements ImageChunks {
   readonly #make: (onRead: OnRead) => AsyncIterable<Uint8Array>;

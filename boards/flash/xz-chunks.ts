@@ -4,13 +4,14 @@ import { createReadStream } from 'node:fs';
 import { promisify } from 'node:util';
 import { BoardsError } from '../boards-error.ts';
 import { messageOf } from '../message-of.ts';
+import { damaged } from './damaged.ts';
 import { type OnRead, READ_BYTES } from './image-chunks.ts';
 
 /** Of what xz complains about. */
 const MAX_MESSAGE_LENGTH = 500;
 
 /** By the xz command: Node knows all formats but this. */
-export async function* unxz(path: string, _fileBytes: number, onRead: OnRead): AsyncGenerator<Uint8Array> {
+export async function* unxz(path: string, onRead: OnRead): AsyncGenerator<Uint8Array> {
   const child = spawn('xz', ['--decompress', '--stdout', '--format=xz'], { stdio: ['pipe', 'pipe', 'pipe'] });
   const ended = once(child, 'close');
   const input = createReadStream(path, { highWaterMark: READ_BYTES });
@@ -34,7 +35,7 @@ export async function* unxz(path: string, _fileBytes: number, onRead: OnRead): A
     }
     const [code]: (number | null)[] = await ended;
     if (failure !== undefined) throw failure;
-    if (code !== 0) throw damaged(path, message);
+    if (code !== 0) throw damaged(path, oneLine(message));
   } catch (error) {
     throw error instanceof BoardsError ? error : unusable(error);
   } finally {
@@ -52,13 +53,12 @@ export async function xzBytes(path: string): Promise<number | undefined> {
     return Number.isSafeInteger(bytes) ? bytes : undefined;
   } catch (error) {
     if (Object(error).code === 'ENOENT') throw unusable(error);
-    throw damaged(path, String(Object(error).stderr ?? ''));
+    throw damaged(path, oneLine(String(Object(error).stderr ?? '')));
   }
 }
 
-function damaged(path: string, message: string): BoardsError {
-  const why = message.trim().slice(0, MAX_MESSAGE_LENGTH).replaceAll('\n', '; ');
-  return new BoardsError('environment', `the image ${path} is damaged or not whole (${why}); fetch it again`);
+function oneLine(message: string): string {
+  return message.trim().slice(0, MAX_MESSAGE_LENGTH).replaceAll('\n', '; ');
 }
 
 function unusable(error: unknown): BoardsError {
